@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the daemon asks a worker, and what the worker says. A worker is one process for one job:
+ * it has a SOCK_SEQPACKET socket as descriptor 3, reads one order with its descriptors from it,
+ * and ends after its outcome. End of file on the socket (the daemon is gone) or a signal ends it
+ * at once.
+ *
+ *   order     {"work":NAME, …}                        daemon → worker, with descriptors
+ *   progress  {"progress":0.25} (0 to 1)              worker → daemon, at most five a second
+ *   outcome   {"done":{…}} or {"error":{"stage", "errno", "text"}}
+ *
+ * Error stages: "archive" for a refused or damaged archive; anything else is the machine's
+ * fault. */
+
+#include "protocol/spec.h"
+
+#define WORKER_SOCKET_FD 3
+
+typedef enum WorkType {
+        /* fds: archive, staging directory (empty).
+         * Layers are unpacked into staging/0, staging/1, … (each is a layer's diff directory).
+         * done: {"format":"rootfs"|"docker-archive"|"oci-archive", "names":[…],
+         *        "layers":[{"size":BYTES}…], "config":{OCI image config's "config" member}} */
+        WORK_IMPORT,
+        /* fds: source layer directory (a container's upper), staging directory (empty).
+         * Copies the tree into staging/0 as a layer: whiteouts, opaque marks, hard links, holes,
+         * xattrs. done: {"size":BYTES} */
+        WORK_COPY,
+        /* fds: staging directory (empty), root of a view. targets, id_base. Makes the layer
+         * staging/0 holding what lies in the view at each target, each marked opaque, ids
+         * shifted back by id_base. done: {"size":BYTES} */
+        WORK_VOLUMES,
+        /* fds: output; for "rootfs": root of a view; else one for each layer's diff directory,
+         * lowest first. format, id_base, names, config, created. done: {"size":BYTES} */
+        WORK_SAVE,
+        /* fds: directory; everything in it is deleted. done: {} */
+        WORK_REMOVE,
+        /* fds: output pipe, the container's directory (files "log", "log.1"). follow, tail (-1:
+         * all), since, until. With follow it ends when the socket is shut down for writing by
+         * the daemon (the container has ended) and all is written, or when the reader has gone.
+         * done: {} */
+        WORK_LOGS,
+        /* fds: directory. done: {"size":BYTES} of all files in it, hard links once */
+        WORK_SIZE,
+        _WORK_MAX,
+} WorkType;
+
+typedef struct Work {
+        WorkType type;
+        uint32_t id_base;
+        char **targets;
+        char *format;
+        char **names;
+        /* Owned. */
+        Json *config;
+        /* µs, realtime; in `since` and `until` 0 means no bound. */
+        uint64_t created, since, until;
+        bool follow;
+        int tail;
+} Work;
+
+void work_done(Work *work);
+int work_encode(const Work *work, Json **ret);
+int work_decode(Json *json, Work *ret);
