@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <sys/wait.h>
+
+#include "runtime/start.h"
+#include "shared/fd.h"
+#include "shared/syscalls.h"
+
+/* Keeps `root` until the supervisor has closed it, and goes. */
+static _Noreturn void hold_last(int root, const int pipe_fds[static 2]) {
+        int keep = dup(root), wait_for = dup(pipe_fds[0]);
+        char byte;
+
+        /* Nothing else: the supervisor's descriptors must not stay open for as long as the disk takes. */
+        if (keep < 0 || wait_for < 0 || dup2(keep, 0) < 0 || dup2(wait_for, 1) < 0 ||
+            close_range(2, ~0U, 0) < 0)
+                _exit(1);
+        while (read(1, &byte, 1) < 0 && errno == EINTR)
+                ;
+        _exit(0);
+}
+
+void root_release(int root) {
+        /* Without an exit signal: this is no child that the event loop knows. */
+        struct clone3_args args = {};
+        int pipe_fds[2];
+
+        if (root < 0)
+                return;
+        while (waitpid(-1, NULL, __WCLONE | WNOHANG) > 0)
+                ; /* earlier ones */
+        if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
+                safe_close(root); /* late, but done */
+                return;
+        }
+        if (sys_clone3(&args) == 0)
+                hold_last(root, pipe_fds);
+        safe_close(root);
+        fd_close_many(pipe_fds, 2);
+}
