@@ -61,7 +61,7 @@ int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t si
 
 /* Sends one message with descriptors by SCM_RIGHTS (at most FD_PASS_MAX). MSG_NOSIGNAL.
  * Return: 0 or a negative errno (EAGAIN on a full non-blocking socket). */
-#define FD_PASS_MAX 64
+#define FD_PASS_MAX 128
 int fd_send_message(int socket, const void *data, size_t size, const int *fds, size_t n_fds);
 
 /* Receives one packet of a SOCK_SEQPACKET socket, at most `max` bytes, NUL-terminated beyond its

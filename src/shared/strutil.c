@@ -227,14 +227,23 @@ int id_make(char ret[static ID_LENGTH + 1]) {
         return 0;
 }
 
+/* Words of [a-z0-9]+ with one '.', one or two '_' or any number of '-' between two of them. */
 static bool reference_component_is_valid(const char *s, size_t n) {
-        if (n == 0 || strchr("._-", s[0]) || strchr("._-", s[n - 1]))
-                return false;
-        for (size_t i = 0; i < n; i++)
-                if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= '0' && s[i] <= '9') &&
-                    !strchr("._-", s[i]))
+        size_t separators = 1; /* none may come first */
+
+        for (size_t i = 0; i < n; i++) {
+                if ((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9')) {
+                        separators = 0;
+                        continue;
+                }
+                if (!s[i] || !strchr("._-", s[i]) ||
+                    (separators > 0 && (i == 0 || s[i] != s[i - 1])))
                         return false;
-        return true;
+                separators++;
+                if ((s[i] == '.' && separators > 1) || (s[i] == '_' && separators > 2))
+                        return false;
+        }
+        return separators == 0;
 }
 
 static bool reference_host_is_valid(const char *s, size_t n) {
@@ -262,7 +271,8 @@ int image_reference_normalize(const char *s, char **ret) {
         const char *name_end = colon ? colon : s + strlen(s);
         char *normal;
 
-        if (strlen(s) > 255 - strlen(":latest") || (colon && !reference_tag_is_valid(colon + 1)))
+        if (strlen(s) + (colon ? 0 : strlen(":latest")) > 255 ||
+            (colon && !reference_tag_is_valid(colon + 1)))
                 return -EINVAL;
         for (const char *p = s;; p++) {
                 const char *end = memchr(p, '/', name_end - p);

@@ -79,10 +79,10 @@ bool id_prefix_is_valid(const char *s);
 /* Makes a new id from the kernel's generator (getrandom(2)). Return: 0 or a negative errno. */
 int id_make(char ret[static ID_LENGTH + 1]);
 
-/* Image references: NAME[:TAG]. NAME is path components of [a-z0-9]+([._-]+[a-z0-9]+)* joined by
- * '/', the first of which may be HOST:PORT when another follows; TAG is
- * [a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}. At most 255 bytes. Stores the normal form, with ":latest"
- * where no tag was given. Return: 0, -EINVAL or -ENOMEM. */
+/* Image references: NAME[:TAG]. NAME is path components of [a-z0-9]+((\.|__?|-+)[a-z0-9]+)*
+ * joined by '/', the first of which may be HOST:PORT when another follows; TAG is
+ * [a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}. The normal form has at most 255 bytes. Stores the normal
+ * form, with ":latest" where no tag was given. Return: 0, -EINVAL or -ENOMEM. */
 int image_reference_normalize(const char *s, char **ret);
 
 /* An absolute path without "." or ".." components, "//" or a trailing slash (but "/" itself), at

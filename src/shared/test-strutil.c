@@ -99,10 +99,12 @@ static void test_references(void) {
                 {"team/web_app:v1-RC.2", "team/web_app:v1-RC.2"},
                 {"registry.example.org:5000/a/b", "registry.example.org:5000/a/b:latest"},
                 {"127.0.0.1:5000/a:b", "127.0.0.1:5000/a:b"},
+                {"a--b__c.d_e", "a--b__c.d_e:latest"},
         };
         static const char *const bad[] = {
-                "",    ":",     "a:",   ":a",        "A",    "a//b", "/a",          "a/",     "-a",
-                "a b", "a:b:c", "a:-b", "a:b/c:d:e", "../a", "a/..", "host:port/a", "host:/a"};
+                "",   ":",   "a:",        ":a",   "A",    "a//b",        "/a",     "a/",
+                "-a", "a b", "a:b:c",     "a:-b", "a..b", "a___b",       "a._b",   "a-_b",
+                "_a", "a_",  "a:b/c:d:e", "../a", "a/..", "host:port/a", "host:/a"};
         char too_long[300];
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
