@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What is kept of a container, containers/ID/config.json. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "protocol/spec.h"
+#include "shared/json.h"
+
+/* What survives in the record of a container's state; the finer states are the daemon's. */
+typedef enum RecordState {
+        RECORD_CREATED, /* never started */
+        RECORD_RUNNING, /* started; if nobody knows of it any more, it ended unseen */
+        RECORD_EXITED,
+        _RECORD_STATE_MAX,
+} RecordState;
+
+typedef struct ContainerRecord {
+        ContainerSpec *spec;
+        uid_t owner;
+        char *name;
+        char *image; /* as it was named */
+        char image_id[ID_LENGTH + 1];
+        Json *labels; /* strings; never NULL */
+        int stop_signal;
+        unsigned stop_timeout; /* s */
+        bool auto_remove;
+        bool paused; /* somebody asked for it */
+        RecordState state;
+        uint64_t created_at, started_at, finished_at; /* µs, realtime; 0: never */
+        int exit_code;                                /* -1: none, or nobody saw it */
+        bool oom_killed;
+        char *error; /* why the last start failed; NULL if it did not */
+} ContainerRecord;
+
+/* Return: an empty record, or NULL when out of memory. */
+ContainerRecord *container_record_new(void);
+ContainerRecord *container_record_free(ContainerRecord *record);
+DEFINE_CLEANUP(ContainerRecord *, container_record_free)
+
+/* Return: 0, -ENOMEM or, for what is not such a record, -EBADMSG. */
+int container_record_to_json(const ContainerRecord *record, Json **ret);
+int container_record_from_json(Json *json, ContainerRecord **ret);

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "shared/fd.h"
+#include "shared/syscalls.h"
+#include "store/store.h"
+
+#define NAMES_FILE "names.json"
+
+Store *store_free(Store *store) {
+        if (!store)
+                return NULL;
+        safe_close(store->images);
+        safe_close(store->layers);
+        safe_close(store->containers);
+        safe_close(store->staging);
+        safe_close(store->intents);
+        safe_close(store->trash);
+        safe_close(store->fd);
+        json_object_put(store->names);
+        free(store->path);
+        free(store);
+        return NULL;
+}
+
+static int open_state_dir(Store *store, const char *path, Error *e) {
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+                return error_set(e, errno, "store", "cannot make %s", path);
+        store->path = realpath(path, NULL);
+        if (!store->path)
+                return error_set(e, errno, "store", "%s", path);
+        store->fd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (store->fd < 0)
+                return error_set(e, errno, "store", "cannot open %s", path);
+        if (flock(store->fd, LOCK_EX | LOCK_NB) < 0)
+                return error_set(e, errno == EWOULDBLOCK ? EBUSY : errno, "store",
+                                 "%s is used by another mydockerd", path);
+        /* Images hold set-user-id programs, which nobody on the host may reach. */
+        if (fchmod(store->fd, 0700) < 0)
+                return error_set(e, errno, "store", "cannot change the mode of %s", path);
+        return 0;
+}
+
+static int read_names(Store *store, Error *e) {
+        int r;
+
+        r = json_read_file_at(store->images, NAMES_FILE, RECORD_SIZE_MAX, &store->names);
+        if (r == -ENOENT) {
+                store->names = json_object_new_object();
+                return store->names ? 0 : error_oom(e);
+        }
+        if (r >= 0 && !json_object_is_type(store->names, json_type_object))
+                r = -EBADMSG;
+        if (r < 0)
+                return error_set(e, r, "store", "cannot read %s/images/" NAMES_FILE, store->path);
+        json_object_object_foreach(store->names, name, id) {
+                if (!json_object_is_type(id, json_type_string) ||
+                    !id_is_valid(json_object_get_string(id)))
+                        return error_set(e, EBADMSG, "store", "%s/images/" NAMES_FILE ": name %s",
+                                         store->path, name);
+        }
+        return 0;
+}
+
+int store_open(const char *path, Store **ret, Error *e) {
+        _cleanup_(store_freep) Store *store = calloc(1, sizeof(Store));
+
+        if (!store)
+                return error_oom(e);
+        store->fd = store->images = store->layers = store->containers = -EBADF;
+        store->staging = store->intents = store->trash = -EBADF;
+        TRY(open_state_dir(store, path, e));
+
+        struct {
+                const char *name;
+                int *fd;
+        } dirs[] = {
+                {"images", &store->images},         {"layers", &store->layers},
+                {"containers", &store->containers}, {"staging", &store->staging},
+                {"intents", &store->intents},       {"trash", &store->trash},
+        };
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                *dirs[i].fd = fd_open_or_make_dir(store->fd, dirs[i].name, 0700);
+                if (*dirs[i].fd < 0)
+                        return error_set(e, *dirs[i].fd, "store", "cannot open %s/%s", store->path,
+                                         dirs[i].name);
+        }
+        TRY(read_names(store, e));
+        *ret = TAKE_PTR(store);
+        return 0;
+}
+
+static int open_dir(int dir, const char *name, const char *what, Error *e) {
+        int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return fd >= 0 ? fd : error_set(e, errno, "store", "cannot open %s %s", what, name);
+}
+
+int store_container_open(Store *store, const char *id, const char *name, Error *e) {
+        _cleanup_close_ int dir = open_dir(store->containers, id, "container", e);
+
+        if (dir < 0 || !name)
+                return TAKE_FD(dir);
+        return open_dir(dir, name, "a container's directory", e);
+}
+
+int store_upper_make(Store *store, const char *id, const char *top, Error *e) {
+        _cleanup_close_ int dir = -EBADF, layer = -EBADF, upper = -EBADF;
+        struct stat st;
+
+        dir = open_dir(store->containers, id, "container", e);
+        if (dir < 0)
+                return dir;
+        layer = store_layer_open(store, top, e);
+        if (layer < 0)
+                return layer;
+        /* The root directory of a container is its upper directory: it must look as the layer's
+         * does. */
+        if (fstat(layer, &st) < 0)
+                return error_set(e, errno, "store", "layer %s", top);
+        upper = fd_open_or_make_dir(dir, "upper", 0700);
+        if (upper < 0)
+                return error_set(e, upper, "store", "cannot make the upper directory of %s", id);
+        if (fchown(upper, st.st_uid, st.st_gid) < 0 || fchmod(upper, st.st_mode & 07777) < 0)
+                return error_set(e, errno, "store", "the upper directory of %s", id);
+        return 0;
+}
+
+int store_container_make(Store *store, const char *id, const char *top, Error *e) {
+        static const char *const names[] = {"work", "merged"};
+        _cleanup_close_ int dir = -EBADF;
+        int r;
+
+        if (mkdirat(store->containers, id, 0700) < 0)
+                return error_set(e, errno, "store", "cannot make the directory of container %s",
+                                 id);
+        r = dir = open_dir(store->containers, id, "container", e);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++)
+                if (mkdirat(dir, names[i], 0700) < 0)
+                        r = error_set(e, errno, "store", "cannot make a directory of container %s",
+                                      id);
+        if (r >= 0)
+                r = store_upper_make(store, id, top, e);
+        if (r < 0)
+                (void)store_trash(store, store->containers, id, NULL);
+        return r < 0 ? r : 0;
+}
+
+int store_container_write(Store *store, const ContainerRecord *record, Error *e) {
+        _cleanup_close_ int dir = open_dir(store->containers, record->spec->id, "container", e);
+        _cleanup_json_ Json *json = NULL;
+        int r;
+
+        if (dir < 0)
+                return dir;
+        r = container_record_to_json(record, &json);
+        if (r >= 0)
+                r = json_replace_file_at(dir, "config.json", json, false);
+        if (r < 0)
+                return error_set(e, r, "store", "cannot write the record of container %s",
+                                 record->spec->id);
+        return 0;
+}
+
+int store_container_read(Store *store, const char *id, ContainerRecord **ret, Error *e) {
+        _cleanup_close_ int dir = open_dir(store->containers, id, "container", e);
+        _cleanup_(container_record_freep) ContainerRecord *record = NULL;
+        _cleanup_json_ Json *json = NULL;
+        int r;
+
+        if (dir < 0)
+                return dir;
+        r = json_read_file_at(dir, "config.json", RECORD_SIZE_MAX, &json);
+        if (r >= 0)
+                r = container_record_from_json(json, &record);
+        if (r >= 0 && !streq(record->spec->id, id))
+                r = -EBADMSG;
+        if (r < 0)
+                return error_set(e, r, "store", "cannot read the record of container %s", id);
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+int store_layer_open(Store *store, const char *id, Error *e) {
+        char path[ID_LENGTH + sizeof("/diff")];
+
+        snprintf(path, sizeof(path), "%s/diff", id);
+        return open_dir(store->layers, path, "layer", e);
+}
+
+int store_layer_take(Store *store, const char *id, int dir, const char *name, Error *e) {
+        char path[ID_LENGTH + sizeof("/diff")];
+
+        if (mkdirat(store->layers, id, 0700) < 0 && errno != EEXIST)
+                return error_set(e, errno, "store", "cannot make layer %s", id);
+        snprintf(path, sizeof(path), "%s/diff", id);
+        if (renameat(dir, name, store->layers, path) < 0)
+                return error_set(e, errno, "store", "cannot move %s to layer %s", name, id);
+        return 0;
+}
+
+int store_layer_read_size(Store *store, const char *id, uint64_t *ret) {
+        _cleanup_close_ int dir = open_dir(store->layers, id, "layer", NULL);
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        if (dir < 0 || fd_read_file_at(dir, "size", 32, &text, &size) < 0)
+                return 0;
+        return parse_u64(text, ret) >= 0;
+}
+
+int store_layer_write_size(Store *store, const char *id, uint64_t size, Error *e) {
+        _cleanup_close_ int dir = open_dir(store->layers, id, "layer", e);
+        char text[32];
+        int n, r;
+
+        if (dir < 0)
+                return dir;
+        n = snprintf(text, sizeof(text), "%llu", (unsigned long long)size);
+        r = fd_replace_file_at(dir, "size", text, (size_t)n, false);
+        return r < 0 ? error_set(e, r, "store", "cannot write the size of layer %s", id) : 0;
+}
+
+int store_image_write(Store *store, const ImageRecord *record, Error *e) {
+        char name[ID_LENGTH + sizeof(".json")];
+        _cleanup_json_ Json *json = NULL;
+        int r;
+
+        snprintf(name, sizeof(name), "%s.json", record->id);
+        r = image_record_to_json(record, &json);
+        if (r >= 0)
+                r = json_replace_file_at(store->images, name, json, false);
+        return r < 0 ? error_set(e, r, "store", "cannot write the record of image %s", record->id)
+                     : 0;
+}
+
+const char *store_name_get(Store *store, const char *name) {
+        const char *id = NULL;
+
+        return json_peek_string(store->names, name, &id) > 0 ? id : NULL;
+}
+
+int store_names_of(Store *store, const char *id, char ***ret) {
+        _cleanup_strv_free_ char **names = NULL;
+
+        json_object_object_foreach(store->names, name, value) {
+                if (streq(json_object_get_string(value), id))
+                        TRY(strv_extend(&names, name));
+        }
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+int store_name_set(Store *store, const char *name, const char *id, Error *e) {
+        if (!id) {
+                json_object_object_del(store->names, name);
+                return 0;
+        }
+        return json_add_string(store->names, name, id) < 0 ? error_oom(e) : 0;
+}
+
+int store_names_write(Store *store, Error *e) {
+        int r = json_replace_file_at(store->images, NAMES_FILE, store->names, false);
+
+        return r < 0 ? error_set(e, r, "store", "cannot write the names of images") : 0;
+}
+
+int store_staging_make(Store *store, const char *id, Error *e) {
+        return store_staging_make_part(store->staging, id, e);
+}
+
+int store_staging_make_part(int staging, const char *name, Error *e) {
+        if (mkdirat(staging, name, 0700) < 0)
+                return error_set(e, errno, "store", "cannot make a directory to work in");
+        return open_dir(staging, name, "working directory", e);
+}
+
+int store_trash(Store *store, int dir, const char *name, Error *e) {
+        /* Ids are never used twice, but the pieces of one thing may come here one by one. */
+        for (unsigned i = 0; i < 1000; i++) {
+                char target[NAME_MAX + 1];
+
+                snprintf(target, sizeof(target), "%s.%u", name, i);
+                if (renameat2(dir, name, store->trash, target, RENAME_NOREPLACE) >= 0 ||
+                    errno == ENOENT)
+                        return 0;
+                if (errno != EEXIST)
+                        break;
+        }
+        return error_set(e, errno, "store", "cannot move %s to the trash", name);
+}
+
+int store_list(int dir, char ***ret, Error *e) {
+        _cleanup_strv_free_ char **names = NULL;
+        _cleanup_closedir_ DIR *stream = NULL;
+        struct dirent *entry;
+        int fd;
+
+        fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return error_set(e, errno, "store", "cannot open a directory");
+        stream = fdopendir(fd);
+        if (!stream) {
+                safe_close(fd);
+                return error_set(e, errno, "store", "cannot read a directory");
+        }
+        while ((errno = 0, entry = readdir(stream)))
+                if (!streq(entry->d_name, ".") && !streq(entry->d_name, "..") &&
+                    strv_extend(&names, entry->d_name) < 0)
+                        return error_oom(e);
+        if (errno != 0)
+                return error_set(e, errno, "store", "cannot read a directory");
+        *ret = TAKE_PTR(names);
+        return 0;
+}
+
+bool store_trash_is_empty(Store *store) {
+        _cleanup_strv_free_ char **names = NULL;
+
+        /* What cannot be read cannot be emptied either. */
+        return store_list(store->trash, &names, NULL) < 0 || !names;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The state directory: where everything lies in it, and the moves between its places. One Store for
+ * each process and directory; a lock keeps a second one out.
+ *
+ *   images/ID.json       an image's record           images/names.json   which image a name means
+ *   layers/ID/diff       a layer's files             layers/ID/size      their bytes, when counted
+ *   containers/ID/       config.json, upper, work, merged; the supervisor adds the log
+ *   staging/ID/          what an unfinished job has written so far
+ *   intents/ID.json      changes of several steps that were begun (intent.h)
+ *   trash/               what is still to be deleted; to remove something is to move it here
+ *
+ * Nothing here waits for the disk. What must survive a power failure is made durable by the caller
+ * with syncfs(2) on `fd`. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/error.h"
+#include "shared/json.h"
+#include "shared/strutil.h"
+#include "store/container-record.h"
+#include "store/image-record.h"
+
+/* Largest record that is read. */
+#define RECORD_SIZE_MAX (4U * 1024 * 1024)
+
+/* Overlay takes more, but each layer makes every start slower. */
+#define LAYERS_MAX 100
+
+typedef struct Store {
+        char *path; /* absolute */
+        int fd;     /* the directory; holds the lock */
+        int images, layers, containers, staging, intents, trash;
+        /* names.json: reference in its normal form → id. */
+        Json *names;
+} Store;
+
+/* Opens the directory, made if missing (mode 0700), and locks it.
+ * Return: 0 or a negative errno, -EBUSY when another process has it; *ret is to be freed. */
+int store_open(const char *path, Store **ret, Error *e);
+
+/* Return: NULL. */
+Store *store_free(Store *store);
+DEFINE_CLEANUP(Store *, store_free)
+
+/* The names in one of the store's directories. Return: 0 or a negative errno; *ret is to be freed. */
+int store_list(int dir, char ***ret, Error *e);
+
+/* Makes containers/ID with an empty upper directory whose mode and owner are those of the root
+ * directory of the layer `top`. On failure nothing is left.
+ * Return: 0 or a negative errno. */
+int store_container_make(Store *store, const char *id, const char *top, Error *e);
+
+/* Opens containers/ID/NAME, or containers/ID itself for NULL, as a directory.
+ * Return: a descriptor or a negative errno. */
+int store_container_open(Store *store, const char *id, const char *name, Error *e);
+
+/* Writes config.json. Return: 0 or a negative errno. */
+int store_container_write(Store *store, const ContainerRecord *record, Error *e);
+
+/* Return: 0 or a negative errno; *ret is to be freed. */
+int store_container_read(Store *store, const char *id, ContainerRecord **ret, Error *e);
+
+/* Gives a container whose upper directory has become a layer a new, empty one, as
+ * store_container_make() does. Return: 0 or a negative errno. */
+int store_upper_make(Store *store, const char *id, const char *top, Error *e);
+
+/* Opens a layer's files as a directory. Return: a descriptor or a negative errno. */
+int store_layer_open(Store *store, const char *id, Error *e);
+
+/* Moves the directory `name` of `dir` to layers/ID/diff. Return: 0 or a negative errno. */
+int store_layer_take(Store *store, const char *id, int dir, const char *name, Error *e);
+
+/* The bytes of a layer. Return: 1, or 0 when they have not been counted. */
+int store_layer_read_size(Store *store, const char *id, uint64_t *ret);
+int store_layer_write_size(Store *store, const char *id, uint64_t size, Error *e);
+
+int store_image_write(Store *store, const ImageRecord *record, Error *e);
+
+/* The image that a reference in its normal form means. Return: its id, or NULL. Borrowed until names
+ * change. */
+const char *store_name_get(Store *store, const char *name);
+/* All names of an image. Return: 0 or -ENOMEM; *ret is to be freed. */
+int store_names_of(Store *store, const char *id, char ***ret);
+/* Gives `name` to an image, or to none (NULL), in memory; store_names_write() makes it last. */
+int store_name_set(Store *store, const char *name, const char *id, Error *e);
+int store_names_write(Store *store, Error *e);
+
+/* Makes and opens staging/ID. Return: a descriptor or a negative errno. */
+int store_staging_make(Store *store, const char *id, Error *e);
+/* Makes and opens a directory in it. */
+int store_staging_make_part(int staging, const char *name, Error *e);
+
+/* Moves `name` of one of the store's directories to the trash. Return: 0, also when there is no such
+ * thing, or a negative errno. */
+int store_trash(Store *store, int dir, const char *name, Error *e);
+bool store_trash_is_empty(Store *store);

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Records, and above all: what a crash between any two steps leaves, and what the next start makes of
+ * it. Crashes are simulated by doing a change's first steps by hand. */
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "shared/fd.h"
+#include "shared/test.h"
+#include "store/contents.h"
+#include "store/intent.h"
+
+static char directory[] = "/tmp/mydocker-test-store.XXXXXX";
+static Error error;
+
+/* Valid until the next call. */
+static const char *path_of(const char *format, ...) _printf_(1, 2);
+static const char *path_of(const char *format, ...) {
+        static char path[PATH_MAX];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(path, sizeof(path), format, ap);
+        va_end(ap);
+        return path;
+}
+
+static Store *open_store(void) {
+        Store *store = NULL;
+
+        if (store_open(directory, &store, &error) < 0)
+                fprintf(stderr, "%s\n", error.text);
+        CHECK(store);
+        return store;
+}
+
+static void shell(const char *command) {
+        CHECK_INT(system(path_of("cd %s && %s", directory, command)), 0);
+}
+
+static bool exists(Store *store, const char *path) {
+        return faccessat(store->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void make_id(char id[static ID_LENGTH + 1]) {
+        CHECK_INT(id_make(id), 0);
+}
+
+/* A layer with a file in it, made as a job does. */
+static void stage(Store *store, const char *intent, const char *part) {
+        _cleanup_close_ int staging = -EBADF, dir = -EBADF, file = -EBADF;
+
+        staging = openat(store->staging, intent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (staging < 0)
+                staging = store_staging_make(store, intent, &error);
+        CHECK(staging >= 0);
+        dir = store_staging_make_part(staging, part, &error);
+        CHECK(dir >= 0);
+        CHECK_INT(fchmod(dir, 01777), 0);
+        file = openat(dir, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        CHECK(file >= 0);
+}
+
+/* An intent to make the image `name` of one staged layer. */
+static void import_intent(Store *store, Intent *intent, const char *name) {
+        char layer[ID_LENGTH + 1];
+
+        make_id(intent->id);
+        stage(store, intent->id, "0");
+        intent->image = image_record_new();
+        CHECK(intent->image);
+        CHECK_INT(intent_add_layer(intent, "0", 123, layer), 0);
+        CHECK_INT(strv_extend(&intent->image->layers, layer), 0);
+        CHECK_INT(image_record_add_step(intent->image,
+                                        &(HistoryStep){.created = 7, .comment = (char *)"imported"}),
+                  0);
+        CHECK_INT(strv_extend(&intent->names, name), 0);
+}
+
+static void make_container(Store *store, const ImageRecord *image, char id[static ID_LENGTH + 1]) {
+        _cleanup_(container_record_freep) ContainerRecord *record = container_record_new();
+
+        make_id(id);
+        CHECK_INT(store_container_make(store, id, image->layers[0], &error), 0);
+        memcpy(record->spec->id, id, ID_LENGTH + 1);
+        record->spec->layers = strv_copy(image->layers);
+        record->spec->hostname = strdup("host");
+        CHECK_INT(strv_extend(&record->spec->process.argv, "true"), 0);
+        record->name = strdup("name");
+        record->image = strdup("image");
+        memcpy(record->image_id, image->id, ID_LENGTH + 1);
+        CHECK_INT(json_add_string(record->labels, "key", "value"), 0);
+        record->owner = 1000;
+        record->state = RECORD_EXITED;
+        record->exit_code = 3;
+        record->stop_signal = 15;
+        CHECK_INT(store_container_write(store, record, &error), 0);
+}
+
+static void check_empty(Store *store, int dir) {
+        _cleanup_strv_free_ char **names = NULL;
+
+        CHECK_INT(store_list(dir, &names, &error), 0);
+        CHECK_INT(strv_length(names), 0);
+}
+
+static void test_lock(void) {
+        _cleanup_(store_freep) Store *store = open_store();
+        Store *second = NULL;
+        struct stat st;
+
+        CHECK_INT(store_open(directory, &second, &error), -EBUSY);
+        CHECK_INT(fstat(store->fd, &st), 0);
+        CHECK_INT(st.st_mode & 07777, 0700);
+}
+
+/* The whole change at once, and then what is read back. */
+static void test_import(void) {
+        _cleanup_(store_freep) Store *store = open_store();
+        _cleanup_(store_contents_done) StoreContents contents = {};
+        _cleanup_(intent_done) Intent intent = {};
+        char container[ID_LENGTH + 1];
+        uint64_t size;
+        struct stat st;
+
+        import_intent(store, &intent, "busybox:latest");
+        CHECK_INT(intent_write(store, &intent, &error), 0);
+        CHECK_INT(intent_apply(store, &intent, &error), 0);
+        CHECK_STR(store_name_get(store, "busybox:latest"), intent.image->id);
+        CHECK(!store_name_get(store, "other:latest"));
+        CHECK(exists(store, path_of("layers/%s/diff/file", intent.image->layers[0])));
+        check_empty(store, store->intents);
+        check_empty(store, store->staging);
+
+        CHECK_INT(store_layer_read_size(store, intent.image->layers[0], &size), 1);
+        CHECK_INT(size, 123);
+
+        make_container(store, intent.image, container);
+        store = store_free(store);
+        store = open_store();
+        CHECK_INT(store_load(store, &contents, &error), 0);
+        CHECK_INT(contents.n_images, 1);
+        CHECK_STR(contents.images[0]->history[0].comment, "imported");
+        CHECK_INT(contents.n_containers, 1);
+        CHECK_STR(contents.containers[0]->spec->id, container);
+        CHECK_INT(contents.containers[0]->owner, 1000);
+        CHECK_INT(contents.containers[0]->exit_code, 3);
+        CHECK_INT(contents.containers[0]->state, RECORD_EXITED);
+        CHECK_STR(store_name_get(store, "busybox:latest"), intent.image->id);
+        /* The container's root directory looks as the image's. */
+        CHECK_INT(fstatat(store->containers, path_of("%s/upper", container), &st, 0), 0);
+        CHECK_INT(st.st_mode & 07777, 01777);
+}
+
+/* Import, cut off before each step, is finished by the next start. */
+static void test_import_crash(void) {
+        for (int steps = 0; steps <= 3; steps++) {
+                Store *store = open_store();
+                _cleanup_(store_contents_done) StoreContents contents = {};
+                _cleanup_(intent_done) Intent intent = {};
+
+                import_intent(store, &intent, "crashed:latest");
+                CHECK_INT(intent_write(store, &intent, &error), 0);
+                if (steps >= 1)
+                        CHECK_INT(store_layer_take(store, intent.staged[1], store->staging,
+                                                   path_of("%s/0", intent.id), &error),
+                                  0);
+                if (steps >= 2)
+                        CHECK_INT(store_image_write(store, intent.image, &error), 0);
+                if (steps >= 3) {
+                        CHECK_INT(store_name_set(store, "crashed:latest", intent.image->id, &error),
+                                  0);
+                        CHECK_INT(store_names_write(store, &error), 0);
+                }
+                store = store_free(store);
+                store = open_store();
+                CHECK_INT(store_load(store, &contents, &error), 0);
+                CHECK_STR(store_name_get(store, "crashed:latest"), intent.image->id);
+                CHECK(exists(store, path_of("layers/%s/diff/file", intent.staged[1])));
+                CHECK(exists(store, path_of("images/%s.json", intent.image->id)));
+                check_empty(store, store->intents);
+                check_empty(store, store->staging);
+                store_free(store);
+                shell("rm -rf images layers containers trash");
+        }
+}
+
+/* Before the intent is there nothing has happened: all of it goes to the trash. */
+static void test_orphans(void) {
+        Store *store = open_store();
+        _cleanup_(store_contents_done) StoreContents contents = {};
+        _cleanup_(intent_done) Intent intent = {};
+        char orphan[ID_LENGTH + 1];
+
+        import_intent(store, &intent, "never:latest");
+        make_id(orphan);
+        CHECK_INT(mkdirat(store->layers, orphan, 0700), 0);
+        CHECK_INT(mkdirat(store->containers, orphan, 0700), 0);
+        CHECK_INT(store_name_set(store, "lost:latest", orphan, &error), 0);
+        CHECK_INT(store_names_write(store, &error), 0);
+        store = store_free(store);
+        store = open_store();
+        CHECK(store_trash_is_empty(store));
+        CHECK_INT(store_load(store, &contents, &error), 0);
+        CHECK_INT(contents.n_images, 0);
+        CHECK(!store_name_get(store, "lost:latest"));
+        check_empty(store, store->layers);
+        check_empty(store, store->containers);
+        check_empty(store, store->staging);
+        CHECK(!store_trash_is_empty(store));
+        store_free(store);
+        shell("rm -rf images layers containers trash");
+}
+
+/* A power failure can leave a torn intent, but then nothing else of it. */
+static void test_torn(void) {
+        Store *store = open_store();
+        _cleanup_(store_contents_done) StoreContents contents = {};
+        char id[ID_LENGTH + 1];
+
+        make_id(id);
+        CHECK_INT(fd_replace_file_at(store->intents, path_of("%s.json", id), "", 0, false), 0);
+        store = store_free(store);
+        store = open_store();
+        CHECK_INT(store_load(store, &contents, &error), 0);
+        check_empty(store, store->intents);
+        store_free(store);
+}
+
+/* An unreadable record must not cost the layers that it may name. */
+static void test_unreadable(void) {
+        Store *store = open_store();
+        _cleanup_(store_contents_done) StoreContents contents = {};
+        _cleanup_(intent_done) Intent intent = {};
+
+        import_intent(store, &intent, "damaged:latest");
+        CHECK_INT(intent_write(store, &intent, &error), 0);
+        CHECK_INT(intent_apply(store, &intent, &error), 0);
+        CHECK_INT(fd_replace_file_at(store->images, path_of("%s.json", intent.image->id), "{}", 2,
+                                     false),
+                  0);
+        store = store_free(store);
+        store = open_store();
+        CHECK_INT(store_load(store, &contents, &error), 0);
+        CHECK_INT(contents.n_images, 0);
+        CHECK(exists(store, path_of("layers/%s/diff/file", intent.staged[1])));
+        CHECK_STR(store_name_get(store, "damaged:latest"), intent.image->id);
+        store_free(store);
+        shell("rm -rf images layers containers trash");
+}
+
+/* Sealing, cut off before each step. */
+static void test_seal_crash(void) {
+        for (int steps = 0; steps <= 3; steps++) {
+                Store *store = open_store();
+                _cleanup_(store_contents_done) StoreContents contents = {};
+                _cleanup_(intent_done) Intent base = {}, intent = {};
+                _cleanup_(container_record_freep) ContainerRecord *record = NULL;
+                _cleanup_close_ int dir = -EBADF;
+
+                import_intent(store, &base, "base:latest");
+                CHECK_INT(intent_write(store, &base, &error), 0);
+                CHECK_INT(intent_apply(store, &base, &error), 0);
+                make_container(store, base.image, intent.container);
+                dir = store_container_open(store, intent.container, NULL, &error);
+                CHECK(dir >= 0);
+                CHECK_INT(mkdirat(dir, "upper/made", 0755), 0);
+
+                make_id(intent.id);
+                make_id(intent.sealed);
+                intent.image = image_record_new();
+                intent.image->layers = strv_copy(base.image->layers);
+                CHECK_INT(strv_extend(&intent.image->layers, intent.sealed), 0);
+                CHECK_INT(strv_extend(&intent.names, "sealed:latest"), 0);
+                CHECK_INT(intent_write(store, &intent, &error), 0);
+                if (steps >= 1)
+                        CHECK_INT(store_layer_take(store, intent.sealed, dir, "upper", &error), 0);
+                if (steps >= 2) {
+                        CHECK_INT(store_container_read(store, intent.container, &record, &error), 0);
+                        CHECK_INT(strv_extend(&record->spec->layers, intent.sealed), 0);
+                        CHECK_INT(store_container_write(store, record, &error), 0);
+                }
+                if (steps >= 3)
+                        CHECK_INT(store_upper_make(store, intent.container, intent.sealed, &error),
+                                  0);
+                store = store_free(store);
+                store = open_store();
+                CHECK_INT(store_load(store, &contents, &error), 0);
+                CHECK_INT(contents.n_containers, 1);
+                CHECK_INT(strv_length(contents.containers[0]->spec->layers), 2);
+                CHECK_STR(contents.containers[0]->spec->layers[1], intent.sealed);
+                CHECK(exists(store, path_of("layers/%s/diff/made", intent.sealed)));
+                CHECK(exists(store, path_of("containers/%s/upper", intent.container)));
+                CHECK(!exists(store, path_of("containers/%s/upper/made", intent.container)));
+                CHECK_STR(store_name_get(store, "sealed:latest"), intent.image->id);
+                store_free(store);
+                shell("rm -rf images layers containers trash");
+        }
+}
+
+static void test_remove(void) {
+        for (int steps = 0; steps <= 2; steps++) {
+                Store *store = open_store();
+                _cleanup_(store_contents_done) StoreContents contents = {};
+                _cleanup_(intent_done) Intent made = {}, intent = {};
+
+                import_intent(store, &made, "gone:latest");
+                CHECK_INT(intent_write(store, &made, &error), 0);
+                CHECK_INT(intent_apply(store, &made, &error), 0);
+                make_id(intent.id);
+                memcpy(intent.removed, made.image->id, ID_LENGTH + 1);
+                intent.dropped = strv_copy(made.image->layers);
+                CHECK_INT(intent_write(store, &intent, &error), 0);
+                if (steps >= 1) {
+                        CHECK_INT(store_name_set(store, "gone:latest", NULL, &error), 0);
+                        CHECK_INT(store_names_write(store, &error), 0);
+                }
+                if (steps >= 2)
+                        CHECK_INT(unlinkat(store->images, path_of("%s.json", intent.removed), 0), 0);
+                store = store_free(store);
+                store = open_store();
+                CHECK_INT(store_load(store, &contents, &error), 0);
+                CHECK_INT(contents.n_images, 0);
+                CHECK(!store_name_get(store, "gone:latest"));
+                check_empty(store, store->layers);
+                check_empty(store, store->intents);
+                store_free(store);
+                shell("rm -rf images layers containers trash");
+        }
+}
+
+int main(void) {
+        CHECK(mkdtemp(directory));
+        test_lock();
+        test_import();
+        shell("rm -rf images layers containers trash");
+        test_import_crash();
+        test_orphans();
+        test_torn();
+        test_unreadable();
+        test_seal_crash();
+        test_remove();
+        shell("cd / && rm -rf \"$OLDPWD\"");
+        return 0;
+}

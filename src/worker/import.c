@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ctype.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "shared/strutil.h"
+#include "worker/extract.h"
+#include "worker/import.h"
+#include "worker/sandbox.h"
+
+/* What may still come after the end of an archive is read, so that who writes it into a pipe is
+ * not killed for its padding; but not without end. */
+#define TRAILER_MAX (16 * 1024 * 1024)
+
+int import_make_layer(int staging, size_t n, Error *e) {
+        char name[24];
+        int fd;
+
+        snprintf(name, sizeof(name), "%zu", n);
+        if (mkdirat(staging, name, 0755) < 0)
+                return error_set(e, errno, "write", "making a layer's directory");
+        fd = openat(staging, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? error_set(e, errno, "write", "opening a layer's directory") : fd;
+}
+
+int import_add_layer(Json *layers, uint64_t size, Error *e) {
+        _cleanup_json_ Json *layer = json_object_new_object();
+
+        if (!layer || json_add_u64(layer, "size", size) < 0 ||
+            json_object_array_add(layers, layer) < 0)
+                return error_oom(e);
+        layer = NULL;
+        return 0;
+}
+
+static bool ends_with(const char *s, const char *suffix) {
+        size_t n = strlen(s), m = strlen(suffix);
+
+        return n >= m && streq(s + n - m, suffix);
+}
+
+/* Whether an archive whose first entry has this name may be that of an image. Its manifest
+ * usually comes last, so this is a guess; a wrong one only costs time. */
+static bool may_be_image(const char *name) {
+        static const char *const names[] = {"oci-layout", "repositories", "blobs"};
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const char *rest = startswith(name, names[i]);
+
+                if (rest && (*rest == '\0' || *rest == '/'))
+                        return true;
+        }
+        if (strspn(name, "0123456789abcdef") == ID_LENGTH || startswith(name, "sha256:"))
+                return true;
+        return !strchr(name, '/') &&
+               (ends_with(name, ".json") || ends_with(name, ".tar") || ends_with(name, ".tar.gz"));
+}
+
+/* The entries that were read to find out what the archive is. */
+typedef struct Start {
+        struct archive_entry *root;  /* a copy: that of the root directory, if it comes first */
+        struct archive_entry *entry; /* the first other one, at which the reader stands */
+} Start;
+
+static void start_done(Start *start) {
+        archive_entry_free(start->root);
+}
+
+/* Unpacks a plain tar into staging/0. */
+static int import_rootfs(Job *job, struct archive *a, Input *input, const Start *start, Json *done,
+                         Error *e) {
+        _cleanup_(extractor_freep) Extractor *x = NULL;
+        _cleanup_json_ Json *layers = json_object_new_array();
+        struct archive_entry *entry = start->entry;
+        _cleanup_close_ int layer = -EBADF;
+        uint64_t size;
+        int r;
+
+        if (!layers)
+                return error_oom(e);
+        TRY(sandbox_drop_admin(e));
+        layer = import_make_layer(job->fds[1], 0, e);
+        if (layer < 0)
+                return layer;
+        TRY(extractor_new(layer, false, NULL, 0, &x, e));
+        if (start->root)
+                TRY(extractor_add(x, a, input, start->root, e));
+        do {
+                TRY(extractor_add(x, a, input, entry, e));
+                r = archive_next(a, input, &entry, e);
+        } while (r > 0);
+        if (r < 0)
+                return r;
+        TRY(extractor_finish(x, &size, e));
+        TRY(import_add_layer(layers, size, e));
+        if (json_add_string(done, "format", "rootfs") < 0 ||
+            json_add(done, "layers", TAKE_PTR(layers)) < 0)
+                return error_oom(e);
+        return 0;
+}
+
+static const char *entry_name(struct archive_entry *entry) {
+        const char *name = archive_entry_pathname(entry);
+
+        if (!name)
+                return "";
+        while (name[0] == '/' || (name[0] == '.' && name[1] == '/'))
+                name++;
+        return streq(name, ".") ? "" : name;
+}
+
+/* Opens the archive and reads its start. Return: 0 or a negative errno. */
+static int open_archive(struct archive *a, Input *input, Start *ret, Error *e) {
+        int r;
+
+        if (!a)
+                return error_oom(e);
+        if (archive_read_open(a, input, NULL, input_callback, NULL) != ARCHIVE_OK)
+                return archive_error_set(e, a, input, "this is no tar archive");
+        r = archive_next(a, input, &ret->entry, e);
+        if (r > 0 && isempty(entry_name(ret->entry)) &&
+            archive_entry_filetype(ret->entry) == AE_IFDIR) {
+                ret->root = archive_entry_clone(ret->entry);
+                if (!ret->root)
+                        return error_oom(e);
+                r = archive_next(a, input, &ret->entry, e);
+        }
+        if (r == 0)
+                return error_set(e, EBADMSG, "archive", "the archive is empty");
+        return MIN(r, 0);
+}
+
+static void drain(Input *input) {
+        uint64_t end = input->consumed + TRAILER_MAX;
+        const void *ignored;
+
+        if (input->start >= 0)
+                return;
+        while (input->consumed < end && input_read(input, &ignored) > 0)
+                ;
+}
+
+/* A tar that looked like an image and has no manifest. */
+static int import_file(Job *job, int fd, Json *done, Error *e) {
+        _cleanup_(archive_reader_freep) struct archive *a = archive_reader_new();
+        _cleanup_(input_done) Input input = {};
+        _cleanup_(start_done) Start start = {};
+
+        TRY(input_init(&input, job, fd, e));
+        TRY(open_archive(a, &input, &start, e));
+        return import_rootfs(job, a, &input, &start, done, e);
+}
+
+static int import_archive(Job *job, Input *input, Json *done, int *ret_file, Error *e) {
+        _cleanup_(archive_reader_freep) struct archive *a = archive_reader_new();
+        _cleanup_(start_done) Start start = {};
+
+        input->keep = true;
+        TRY(open_archive(a, input, &start, e));
+        if (may_be_image(entry_name(start.entry)))
+                return import_image(job, input, archive_filter_count(a) > 1, done, ret_file, e);
+        input->keep = false;
+        TRY(import_rootfs(job, a, input, &start, done, e));
+        drain(input);
+        return 1;
+}
+
+int work_import(Job *job, Json *done, Error *e) {
+        _cleanup_(input_done) Input input = {};
+        _cleanup_close_ int file = -EBADF;
+        int r;
+
+        TRY(input_init(&input, job, job->fds[0], e));
+        r = import_archive(job, &input, done, &file, e);
+        if (r == 0)
+                r = import_file(job, file, done, e);
+        if (r < 0)
+                return r;
+        return syncfs(job->fds[1]) < 0 ? error_set(e, errno, "write", "syncing the layers") : 0;
+}

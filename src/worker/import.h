@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The parts of an import: whatever the archive is becomes staging/0, staging/1, … */
+
+#include "worker/input.h"
+
+/* Makes staging/N and opens it. Return: a descriptor or a negative errno. */
+int import_make_layer(int staging, size_t n, Error *e);
+
+/* Adds {"size":…} to the layers of the outcome. */
+int import_add_layer(Json *layers, uint64_t size, Error *e);
+
+/* An image archive (docker-archive or OCI), whose bytes are `input`'s kept ones and what
+ * follows; `compressed` as a whole or not. Fills in the outcome. Return: 1, 0 when it has no
+ * manifest after all: *ret_file is then its decompressed tar, the caller's, at its beginning; or
+ * a negative errno. */
+int import_image(Job *job, Input *input, bool compressed, Json *done, int *ret_file, Error *e);

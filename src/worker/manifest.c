@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "shared/fd.h"
+#include "shared/strutil.h"
+#include "worker/manifest.h"
+
+/* All layers of an image must fit into one message beside another descriptor. */
+#define LAYERS_MAX (FD_PASS_MAX - 1)
+/* An index may lead to another one, as those of images for several processors do. */
+#define INDEX_DEPTH_MAX 3
+
+#if defined(__x86_64__)
+#define ARCHITECTURE "amd64"
+#elif defined(__aarch64__)
+#define ARCHITECTURE "arm64"
+#endif
+
+void manifest_done(Manifest *manifest) {
+        strv_free(manifest->names);
+        json_object_put(manifest->config);
+        free(manifest->layers);
+        *manifest = MANIFEST_INIT;
+}
+
+static int bad(const char *name, const char *what, Error *e) {
+        return error_set(e, EBADMSG, "archive", "%s: %s", name, what);
+}
+
+/* A getter's failure. */
+static int bad_json(int r, const char *name, Error *e) {
+        return r == -ENOMEM ? error_oom(e) : bad(name, "it is not as it should be", e);
+}
+
+/* "sha256:" and 64 digits. Return: the digits, or NULL. */
+static const char *digest_hex(const char *s) {
+        const char *hex = s ? startswith(s, "sha256:") : NULL;
+
+        return hex && id_is_valid(hex) ? hex : NULL;
+}
+
+/* Reads and parses a member; with `digest` its contents are checked. */
+static int read_json(const Members *members, const char *name, const char *digest, Json **ret,
+                     Error *e) {
+        _cleanup_free_ char *text = NULL;
+        char actual[ID_LENGTH + 1];
+        size_t size;
+        int r;
+
+        TRY(members_read_text(members, name, &text, &size, e));
+        if (digest) {
+                TRY(digest_of(text, size, actual, e));
+                if (!streq(actual, digest))
+                        return bad(name, "it is damaged: its digest is another one", e);
+        }
+        r = json_parse(text, size, ret);
+        return r < 0 ? bad_json(r, name, e) : 0;
+}
+
+static int blob_name(const char *digest, char ret[static 80], Error *e) {
+        const char *hex = digest_hex(digest);
+
+        if (!hex)
+                return bad(digest ? digest : "a descriptor", "it has no SHA-256 digest", e);
+        snprintf(ret, 80, "blobs/sha256/%s", hex);
+        return 0;
+}
+
+static int read_blob(const Members *members, const char *digest, Json **ret, Error *e) {
+        char name[80];
+
+        TRY(blob_name(digest, name, e));
+        return read_json(members, name, digest_hex(digest), ret, e);
+}
+
+/* Names that are no references of ours are left out: they say nothing about what is in the
+ * archive. */
+static int add_name(Manifest *manifest, const char *name, Error *e) {
+        _cleanup_free_ char *normal = NULL;
+        int r;
+
+        r = image_reference_normalize(name, &normal);
+        if (r == -EINVAL)
+                return 0;
+        if (r >= 0 && !strv_contains(manifest->names, normal))
+                r = strv_consume(&manifest->names, TAKE_PTR(normal));
+        return r < 0 ? error_oom(e) : 0;
+}
+
+static int allocate_layers(Manifest *manifest, size_t n, const char *name, Error *e) {
+        if (n == 0)
+                return bad(name, "the image has no layers", e);
+        if (n > LAYERS_MAX)
+                return bad(name, "the image has too many layers", e);
+        manifest->layers = calloc(n, sizeof(*manifest->layers));
+        if (!manifest->layers)
+                return error_oom(e);
+        manifest->n_layers = n;
+        return 0;
+}
+
+/* The image's configuration: what its containers run, and the layers' digests. */
+static int take_config(Manifest *manifest, Json *image, const char *name, Error *e) {
+        Json *rootfs = NULL, *ids = NULL, *config = NULL;
+        int r;
+
+        if (!json_object_is_type(image, json_type_object))
+                return bad_json(-EBADMSG, name, e);
+        r = json_get_object(image, "rootfs", &rootfs);
+        if (r > 0)
+                r = json_get_array(rootfs, "diff_ids", &ids);
+        if (r <= 0)
+                return bad_json(-EBADMSG, name, e);
+        if (json_object_array_length(ids) != manifest->n_layers)
+                return bad(name, "it speaks of another number of layers", e);
+        for (size_t i = 0; i < manifest->n_layers; i++) {
+                const char *hex =
+                        digest_hex(json_object_get_string(json_object_array_get_idx(ids, i)));
+
+                if (!hex)
+                        return bad(name, "a layer has no SHA-256 digest", e);
+                snprintf(manifest->layers[i].diff_id, sizeof(manifest->layers[i].diff_id), "%s",
+                         hex);
+        }
+        /* null is what some tools write for nothing. */
+        if (json_object_object_get_ex(image, "config", &config) && config) {
+                if (!json_object_is_type(config, json_type_object))
+                        return bad_json(-EBADMSG, name, e);
+                manifest->config = json_object_get(config);
+        }
+        return 0;
+}
+
+/* In newer archives the name of the configuration is its digest. Return: it, or NULL. */
+static const char *digest_in_name(const char *name, char ret[static ID_LENGTH + 1]) {
+        const char *blob = startswith(name, "blobs/sha256/");
+        size_t length;
+
+        name = blob ? blob : name;
+        length = strspn(name, "0123456789abcdef");
+        if (length != ID_LENGTH || !(name[length] == '\0' || streq(name + length, ".json")))
+                return NULL;
+        snprintf(ret, ID_LENGTH + 1, "%s", name);
+        return ret;
+}
+
+static int docker_names(Manifest *manifest, Json *image, const char *name, Error *e) {
+        Json *tags = NULL;
+
+        if (!json_object_object_get_ex(image, "RepoTags", &tags) || !tags)
+                return 0;
+        if (!json_object_is_type(tags, json_type_array))
+                return bad_json(-EBADMSG, name, e);
+        for (size_t i = 0; i < json_object_array_length(tags); i++) {
+                Json *tag = json_object_array_get_idx(tags, i);
+
+                if (!json_object_is_type(tag, json_type_string))
+                        return bad_json(-EBADMSG, name, e);
+                TRY(add_name(manifest, json_object_get_string(tag), e));
+        }
+        return 0;
+}
+
+static int read_docker(const Members *members, Manifest *manifest, Error *e) {
+        _cleanup_json_ Json *list = NULL, *config = NULL;
+        const char *name = "manifest.json", *config_name = NULL;
+        char digest[ID_LENGTH + 1];
+        Json *image, *layers = NULL;
+        int r;
+
+        manifest->format = "docker-archive";
+        TRY(read_json(members, name, NULL, &list, e));
+        if (!json_object_is_type(list, json_type_array))
+                return bad_json(-EBADMSG, name, e);
+        if (json_object_array_length(list) != 1)
+                return bad(name, "the archive does not hold exactly one image", e);
+        image = json_object_array_get_idx(list, 0);
+        if (!json_object_is_type(image, json_type_object))
+                return bad_json(-EBADMSG, name, e);
+        r = json_peek_string(image, "Config", &config_name);
+        if (r > 0)
+                r = json_get_array(image, "Layers", &layers);
+        if (r <= 0)
+                return bad_json(r == 0 ? -EBADMSG : r, name, e);
+        TRY(docker_names(manifest, image, name, e));
+        TRY(allocate_layers(manifest, json_object_array_length(layers), name, e));
+        for (size_t i = 0; i < manifest->n_layers; i++) {
+                const char *layer = json_object_get_string(json_object_array_get_idx(layers, i));
+
+                manifest->layers[i].member = layer ? members_find(members, layer) : NULL;
+                if (!manifest->layers[i].member)
+                        return bad(layer ? layer : name, "a layer is missing", e);
+        }
+        TRY(read_json(members, config_name, digest_in_name(config_name, digest), &config, e));
+        return take_config(manifest, config, config_name, e);
+}
+
+/* Whether a descriptor of an index is of an image for this machine. One without a platform may
+ * be. */
+static bool platform_fits(Json *descriptor) {
+        const char *os = "linux", *architecture = ARCHITECTURE, *type = "";
+        Json *platform = NULL, *annotations = NULL;
+
+        if (json_get_object(descriptor, "annotations", &annotations) > 0 &&
+            json_peek_string(annotations, "vnd.docker.reference.type", &type) > 0)
+                return false; /* about an image */
+        if (json_get_object(descriptor, "platform", &platform) <= 0)
+                return true;
+        json_peek_string(platform, "os", &os);
+        json_peek_string(platform, "architecture", &architecture);
+        return streq(os, "linux") && streq(architecture, ARCHITECTURE);
+}
+
+static int oci_names(Manifest *manifest, Json *descriptor, Error *e) {
+        Json *annotations = NULL;
+        const char *name = NULL;
+
+        if (json_get_object(descriptor, "annotations", &annotations) <= 0)
+                return 0;
+        if (json_peek_string(annotations, "io.containerd.image.name", &name) > 0)
+                TRY(add_name(manifest, name, e));
+        /* This may also be a tag alone, which names nothing. */
+        if (json_peek_string(annotations, "org.opencontainers.image.ref.name", &name) > 0 &&
+            strchr(name, ':'))
+                TRY(add_name(manifest, name, e));
+        return 0;
+}
+
+/* The digest of the one image of an index that is for this machine; it may be there under
+ * several names, which are noted. Return: 0 and *ret, borrowed, or a negative errno. */
+static int choose(Manifest *manifest, Json *index, const char *name, const char **ret, Error *e) {
+        Json *descriptors = NULL;
+
+        *ret = NULL;
+        if (json_get_array(index, "manifests", &descriptors) <= 0)
+                return bad_json(-EBADMSG, name, e);
+        for (size_t i = 0; i < json_object_array_length(descriptors); i++) {
+                Json *descriptor = json_object_array_get_idx(descriptors, i);
+                const char *digest = NULL;
+
+                if (!json_object_is_type(descriptor, json_type_object) ||
+                    json_peek_string(descriptor, "digest", &digest) <= 0)
+                        return bad_json(-EBADMSG, name, e);
+                if (!platform_fits(descriptor))
+                        continue;
+                if (*ret && !streq(*ret, digest))
+                        return bad(name, "the archive holds more than one image", e);
+                *ret = digest;
+                TRY(oci_names(manifest, descriptor, e));
+        }
+        return *ret ? 0 : bad(name, "there is no image for this machine in it", e);
+}
+
+static int oci_layers(const Members *members, Manifest *manifest, Json *layers, const char *name,
+                      Error *e) {
+        TRY(allocate_layers(manifest, json_object_array_length(layers), name, e));
+        for (size_t i = 0; i < manifest->n_layers; i++) {
+                Json *descriptor = json_object_array_get_idx(layers, i);
+                ManifestLayer *layer = &manifest->layers[i];
+                const char *digest = NULL;
+                char blob[80];
+
+                if (!json_object_is_type(descriptor, json_type_object) ||
+                    json_peek_string(descriptor, "digest", &digest) <= 0)
+                        return bad_json(-EBADMSG, name, e);
+                TRY(blob_name(digest, blob, e));
+                layer->member = members_find(members, blob);
+                if (!layer->member)
+                        return bad(blob, "a layer is missing", e);
+                snprintf(layer->digest, sizeof(layer->digest), "%s", digest_hex(digest));
+        }
+        return 0;
+}
+
+static int read_oci(const Members *members, Manifest *manifest, Error *e) {
+        _cleanup_json_ Json *current = NULL, *config = NULL;
+        const char *name = "index.json", *digest = NULL;
+        Json *descriptor = NULL, *layers = NULL;
+
+        manifest->format = "oci-archive";
+        TRY(read_json(members, name, NULL, &current, e));
+        for (unsigned depth = 0; json_object_is_type(current, json_type_object) &&
+                                 json_object_object_get_ex(current, "manifests", NULL);
+             depth++) {
+                Json *next = NULL;
+
+                if (depth == INDEX_DEPTH_MAX)
+                        return bad(name, "it leads to too many others", e);
+                TRY(choose(manifest, current, name, &digest, e));
+                TRY(read_blob(members, digest, &next, e));
+                json_object_put(current);
+                current = next;
+        }
+        name = "the manifest";
+        if (!json_object_is_type(current, json_type_object) ||
+            json_get_array(current, "layers", &layers) <= 0 ||
+            json_get_object(current, "config", &descriptor) <= 0 ||
+            json_peek_string(descriptor, "digest", &digest) <= 0)
+                return bad_json(-EBADMSG, name, e);
+        TRY(oci_layers(members, manifest, layers, name, e));
+        TRY(read_blob(members, digest, &config, e));
+        return take_config(manifest, config, "the configuration", e);
+}
+
+int manifest_read(const Members *members, Manifest *ret, Error *e) {
+        int r;
+
+        *ret = MANIFEST_INIT;
+        if (members_find(members, "manifest.json"))
+                r = read_docker(members, ret, e);
+        else if (members_find(members, "index.json") && members_find(members, "oci-layout"))
+                r = read_oci(members, ret, e);
+        else
+                return 0;
+        return r < 0 ? r : 1;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What an image archive says it holds: the manifest of a docker-archive (manifest.json) or of an
+ * OCI archive (index.json), checked. Only what a manifest names is ever read from an archive. */
+
+#include "worker/digest.h"
+#include "worker/members.h"
+
+typedef struct ManifestLayer {
+        const Member *member;        /* borrowed from the members */
+        char digest[ID_LENGTH + 1];  /* of the member; "": not known */
+        char diff_id[ID_LENGTH + 1]; /* of the layer's tar */
+} ManifestLayer;
+
+typedef struct Manifest {
+        const char *format;    /* "docker-archive" or "oci-archive" */
+        char **names;          /* normalized references */
+        Json *config;          /* what containers of it run; NULL: nothing is said */
+        ManifestLayer *layers; /* the lowest first, at least one */
+        size_t n_layers;
+} Manifest;
+
+#define MANIFEST_INIT ((Manifest){})
+
+void manifest_done(Manifest *manifest);
+
+/* Return: 1, 0 when the archive is not that of an image, or a negative errno; *ret is to be
+ * released with manifest_done() in any case. */
+int manifest_read(const Members *members, Manifest *ret, Error *e);

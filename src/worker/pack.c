@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "shared/strutil.h"
+#include "worker/dirs.h"
+#include "worker/links.h"
+#include "worker/pack.h"
+#include "worker/tar.h"
+#include "worker/walk.h"
+#include "worker/xattr.h"
+
+/* The user and group of ids that a container does not have. */
+#define ID_NOBODY 65534
+
+typedef struct Pack {
+        const PackOptions *options;
+        Sink *sink;
+        Links links;
+        uint64_t start; /* of this tree in the sink */
+        char *text;     /* for names that are made up */
+        size_t allocated_text;
+} Pack;
+
+static uint32_t shift_back(const Pack *pack, uint32_t id) {
+        uint32_t base = pack->options->id_base;
+
+        if (base == 0)
+                return id;
+        return id >= base && id - base < ID_RANGE ? id - base : ID_NOBODY;
+}
+
+static TarEntry tar_entry(const Pack *pack, const struct stat *st, TarType type, const char *path) {
+        return (TarEntry){
+                .type = type,
+                .path = path,
+                .mode = st->st_mode & 07777,
+                .uid = shift_back(pack, st->st_uid),
+                .gid = shift_back(pack, st->st_gid),
+                .mtime = st->st_mtim,
+        };
+}
+
+/* "DIRECTORY/NAME SUFFIX" in pack->text. */
+static int make_text(Pack *pack, const char *directory, size_t length, const char *infix,
+                     const char *name, const char *suffix, Error *e) {
+        size_t size = length + strlen(infix) + strlen(name) + strlen(suffix) + 1;
+
+        if (size > pack->allocated_text) {
+                char *grown = realloc(pack->text, size + PATH_MAX);
+
+                if (!grown)
+                        return error_oom(e);
+                pack->text = grown;
+                pack->allocated_text = size + PATH_MAX;
+        }
+        memcpy(pack->text, directory, length);
+        sprintf(pack->text + length, "%s%s%s", infix, name, suffix);
+        return 0;
+}
+
+static int put_directory(Pack *pack, const WalkEntry *entry, Error *e) {
+        _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
+        TarEntry tar;
+        int r;
+
+        r = xattrs_read(entry->fd, XATTR_ARCHIVE, pack->options->id_base, &xattrs);
+        if (r < 0)
+                return error_set(e, r, "read", "reading the attributes of /%s", entry->path);
+        if (entry->depth == 0)
+                TRY(make_text(pack, "", 0, "", "./", "", e));
+        else
+                TRY(make_text(pack, entry->path, strlen(entry->path), "", "", "/", e));
+        tar = tar_entry(pack, &entry->st, TAR_DIRECTORY, pack->text);
+        tar.xattrs = &xattrs;
+        TRY(tar_header(pack->sink, &tar, e));
+        if (!pack->options->layer || entry->depth == 0 || !overlay_is_opaque(entry->fd))
+                return 0;
+        TRY(make_text(pack, entry->path, strlen(entry->path), "/", ".wh..wh..opq", "", e));
+        tar = tar_entry(pack, &entry->st, TAR_FILE, pack->text);
+        tar.mode = 0;
+        return tar_header(pack->sink, &tar, e);
+}
+
+/* A hard link to what came before. Return: 1 when it was one, 0, or a negative errno. */
+static int put_hardlink(Pack *pack, const WalkEntry *entry, Error *e) {
+        const char *first;
+        TarEntry tar;
+        int r;
+
+        if (entry->st.st_nlink < 2)
+                return 0;
+        r = links_seen(&pack->links, &entry->st, entry->path, &first);
+        if (r <= 0)
+                return r < 0 ? error_oom(e) : 0;
+        tar = tar_entry(pack, &entry->st, TAR_HARDLINK, entry->path);
+        tar.link = first;
+        r = tar_header(pack->sink, &tar, e);
+        return r < 0 ? r : 1;
+}
+
+static int put_file(Pack *pack, const WalkEntry *entry, Error *e) {
+        _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        TarEntry tar;
+        int r;
+
+        /* O_NONBLOCK: it may have become a FIFO since it was examined. */
+        fd = openat(entry->dir_fd, entry->name,
+                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0)
+                return errno == ENOENT || errno == ELOOP ?
+                               0 :
+                               error_set(e, errno, "read", "opening /%s", entry->path);
+        if (fstat(fd, &st) < 0)
+                return error_set(e, errno, "read", "examining /%s", entry->path);
+        if (!S_ISREG(st.st_mode))
+                return 0;
+        r = xattrs_read(fd, XATTR_ARCHIVE, pack->options->id_base, &xattrs);
+        if (r < 0)
+                return error_set(e, r, "read", "reading the attributes of /%s", entry->path);
+        tar = tar_entry(pack, &st, TAR_FILE, entry->path);
+        tar.size = (uint64_t)st.st_size;
+        tar.xattrs = &xattrs;
+        TRY(tar_header(pack->sink, &tar, e));
+        if (tar.size == 0)
+                return 0;
+        TRY(sink_file(pack->sink, fd, tar.size, entry->path, e));
+        return tar_pad(pack->sink, tar.size, e);
+}
+
+static int put_symlink(Pack *pack, const WalkEntry *entry, Error *e) {
+        char target[PATH_MAX];
+        TarEntry tar;
+        ssize_t n;
+
+        n = readlinkat(entry->dir_fd, entry->name, target, sizeof(target) - 1);
+        if (n < 0)
+                return errno == ENOENT || errno == EINVAL ?
+                               0 :
+                               error_set(e, errno, "read", "reading the link /%s", entry->path);
+        target[n] = '\0';
+        tar = tar_entry(pack, &entry->st, TAR_SYMLINK, entry->path);
+        tar.mode = 0777;
+        tar.link = target;
+        return tar_header(pack->sink, &tar, e);
+}
+
+static int put_whiteout(Pack *pack, const WalkEntry *entry, Error *e) {
+        size_t length = strlen(entry->path) - strlen(entry->name);
+        TarEntry tar;
+
+        TRY(make_text(pack, entry->path, length, ".wh.", entry->name, "", e));
+        tar = tar_entry(pack, &entry->st, TAR_FILE, pack->text);
+        tar.mode = 0;
+        return tar_header(pack->sink, &tar, e);
+}
+
+static int put_special(Pack *pack, const WalkEntry *entry, TarType type, Error *e) {
+        TarEntry tar = tar_entry(pack, &entry->st, type, entry->path);
+
+        tar.device = type == TAR_FIFO ? 0 : entry->st.st_rdev;
+        return tar_header(pack->sink, &tar, e);
+}
+
+static int put_by_type(Pack *pack, const WalkEntry *entry, Error *e) {
+        int r;
+
+        if (S_ISDIR(entry->st.st_mode))
+                return put_directory(pack, entry, e);
+        if (S_ISSOCK(entry->st.st_mode))
+                return 0; /* tar has no form for it */
+        if (pack->options->layer && is_whiteout(&entry->st))
+                return put_whiteout(pack, entry, e);
+        /* In a layer such a name would mean something else. */
+        if (pack->options->layer && startswith(entry->name, ".wh."))
+                return error_set(e, EINVAL, "read",
+                                 "/%s has a name that image archives keep for whiteouts",
+                                 entry->path);
+        r = put_hardlink(pack, entry, e);
+        if (r != 0)
+                return MIN(r, 0);
+        if (S_ISREG(entry->st.st_mode))
+                return put_file(pack, entry, e);
+        if (S_ISLNK(entry->st.st_mode))
+                return put_symlink(pack, entry, e);
+        if (S_ISFIFO(entry->st.st_mode))
+                return put_special(pack, entry, TAR_FIFO, e);
+        return put_special(pack, entry,
+                           S_ISCHR(entry->st.st_mode) ? TAR_CHARACTER : TAR_BLOCK_DEVICE, e);
+}
+
+static int put_entry(void *userdata, const WalkEntry *entry, Error *e) {
+        Pack *pack = userdata;
+        const PackOptions *o = pack->options;
+
+        if (o->job && o->expected > 0) {
+                double part = (double)(pack->sink->total - pack->start) / (double)o->expected;
+
+                job_progress(o->job, o->before + o->share * MIN(part, 1));
+        }
+        return put_by_type(pack, entry, e);
+}
+
+int pack_tree(int root_fd, const PackOptions *options, Sink *sink, Error *e) {
+        Pack pack = {.options = options, .sink = sink, .start = sink->total};
+        const WalkHandler handler = {.enter = put_entry, .userdata = &pack};
+        int r;
+
+        r = walk(root_fd, &handler, e);
+        links_done(&pack.links);
+        free(pack.text);
+        if (r < 0)
+                return r;
+        return tar_end(sink, e);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Writing an image, its layers and its configuration, as an archive that other tools load. */
+
+#include "worker/job.h"
+
+/* The order's descriptors are the output and each layer's directory. *ret_size: bytes of the
+ * archive.
+ * Return: 0 or a negative errno. */
+int save_oci(Job *job, uint64_t *ret_size, Error *e);
+int save_docker(Job *job, uint64_t *ret_size, Error *e);

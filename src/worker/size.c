@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "worker/job.h"
+#include "worker/links.h"
+#include "worker/walk.h"
+
+typedef struct Sum {
+        Links links;
+        uint64_t bytes;
+} Sum;
+
+static int add_file(void *userdata, const WalkEntry *entry, Error *e) {
+        Sum *sum = userdata;
+        const char *first;
+        int r;
+
+        if (!S_ISREG(entry->st.st_mode))
+                return 0;
+        if (entry->st.st_nlink > 1) {
+                r = links_seen(&sum->links, &entry->st, entry->path, &first);
+                if (r != 0)
+                        return r < 0 ? error_oom(e) : 0;
+        }
+        /* Holes take no place. */
+        sum->bytes += MIN((uint64_t)entry->st.st_size, (uint64_t)entry->st.st_blocks * 512);
+        return 0;
+}
+
+int work_size(Job *job, Json *done, Error *e) {
+        Sum sum = {};
+        const WalkHandler handler = {.enter = add_file, .userdata = &sum};
+        int r;
+
+        r = walk(job->fds[0], &handler, e);
+        links_done(&sum.links);
+        if (r < 0)
+                return r;
+        return json_add_u64(done, "size", sum.bytes) < 0 ? error_oom(e) : 0;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <endian.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "shared/strutil.h"
+#include "worker/xattr.h"
+
+#define OPAQUE "trusted.overlay.opaque"
+#define CAPABILITY "security.capability"
+
+void xattrs_done(Xattrs *xattrs) {
+        for (size_t i = 0; i < xattrs->n; i++) {
+                free(xattrs->items[i].name);
+                free(xattrs->items[i].value);
+        }
+        free(xattrs->items);
+        *xattrs = XATTRS_INIT;
+}
+
+bool xattr_travels(const char *name, XattrUse use) {
+        if (startswith(name, "user."))
+                return !startswith(name, "user.overlay.");
+        if (streq(name, CAPABILITY))
+                return true;
+        return use == XATTR_LAYER && startswith(name, "system.posix_acl_");
+}
+
+bool capability_normalize(void *value, size_t *size, uint32_t id_base) {
+        uint32_t magic, root;
+        unsigned char *bytes = value;
+
+        if (*size < sizeof(magic))
+                return false;
+        memcpy(&magic, bytes, sizeof(magic));
+        magic = le32toh(magic);
+        if ((magic & VFS_CAP_REVISION_MASK) == VFS_CAP_REVISION_2)
+                return *size == XATTR_CAPS_SZ_2;
+        if ((magic & VFS_CAP_REVISION_MASK) != VFS_CAP_REVISION_3 || *size != XATTR_CAPS_SZ_3)
+                return false;
+        memcpy(&root, bytes + XATTR_CAPS_SZ_2, sizeof(root));
+        if (le32toh(root) != id_base)
+                return false;
+        magic = htole32((magic & ~(uint32_t)VFS_CAP_REVISION_MASK) | VFS_CAP_REVISION_2);
+        memcpy(bytes, &magic, sizeof(magic));
+        *size = XATTR_CAPS_SZ_2;
+        return true;
+}
+
+/* One of an open file's attributes; it may have gone or grown since it was listed. Return: 1, 0
+ * when it is gone, or a negative errno. */
+static int read_value(int fd, const char *name, void **ret, size_t *ret_size) {
+        for (unsigned attempt = 0; attempt < 8; attempt++) {
+                ssize_t size = fgetxattr(fd, name, NULL, 0);
+                _cleanup_free_ void *value = NULL;
+
+                if (size < 0)
+                        return errno == ENODATA ? 0 : -errno;
+                value = malloc((size_t)size + 1);
+                if (!value)
+                        return -ENOMEM;
+                size = fgetxattr(fd, name, value, (size_t)size);
+                if (size >= 0) {
+                        *ret = TAKE_PTR(value);
+                        *ret_size = (size_t)size;
+                        return 1;
+                }
+                if (errno != ERANGE)
+                        return errno == ENODATA ? 0 : -errno;
+        }
+        return -EBUSY;
+}
+
+static int add(Xattrs *xattrs, int fd, const char *name, uint32_t id_base) {
+        _cleanup_free_ void *value = NULL;
+        Xattr *items;
+        size_t size = 0;
+        int r;
+
+        r = read_value(fd, name, &value, &size);
+        if (r <= 0)
+                return r;
+        if (streq(name, CAPABILITY) && !capability_normalize(value, &size, id_base))
+                return 0;
+        items = reallocarray(xattrs->items, xattrs->n + 1, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        xattrs->items = items;
+        items[xattrs->n] = (Xattr){.name = strdup(name), .size = size};
+        if (!items[xattrs->n].name)
+                return -ENOMEM;
+        items[xattrs->n++].value = TAKE_PTR(value);
+        return 0;
+}
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(((const Xattr *)a)->name, ((const Xattr *)b)->name);
+}
+
+int xattrs_read(int fd, XattrUse use, uint32_t id_base, Xattrs *ret) {
+        _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
+        _cleanup_free_ char *large = NULL;
+        char small[256], *names = small;
+        ssize_t size;
+
+        *ret = XATTRS_INIT;
+        size = flistxattr(fd, small, sizeof(small));
+        if (size < 0 && errno == ERANGE) {
+                /* The kernel's limit for the whole list. */
+                names = large = malloc(65536);
+                if (!large)
+                        return -ENOMEM;
+                size = flistxattr(fd, large, 65536);
+        }
+        if (size < 0)
+                return errno == EOPNOTSUPP ? 0 : -errno;
+        for (const char *name = names; name < names + size; name += strlen(name) + 1)
+                if (xattr_travels(name, use))
+                        TRY(add(&xattrs, fd, name, id_base));
+        if (xattrs.n > 1)
+                qsort(xattrs.items, xattrs.n, sizeof(*xattrs.items), compare_names);
+        *ret = xattrs;
+        xattrs = XATTRS_INIT;
+        return 0;
+}
+
+int xattr_write(int fd, const char *name, const void *value, size_t size) {
+        if (fsetxattr(fd, name, value, size, 0) >= 0)
+                return 0;
+        return errno == EOPNOTSUPP && startswith(name, "user.") ? 0 : -errno;
+}
+
+int xattrs_write(int fd, const Xattrs *xattrs) {
+        for (size_t i = 0; i < xattrs->n; i++)
+                TRY(xattr_write(fd, xattrs->items[i].name, xattrs->items[i].value,
+                                xattrs->items[i].size));
+        return 0;
+}
+
+bool overlay_is_opaque(int fd) {
+        char value;
+
+        return fgetxattr(fd, OPAQUE, &value, 1) == 1 && value == 'y';
+}
+
+int overlay_set_opaque(int fd) {
+        return fsetxattr(fd, OPAQUE, "y", 1, 0) < 0 ? -errno : 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Extended attributes: which of them travel, and reading and writing them by descriptor. Only
+ * regular files and directories have attributes that travel. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "shared/error.h"
+
+typedef enum XattrUse {
+        /* Into and out of archives: user.* and security.capability, none of an overlay's own
+         * (CVE-2021-3493). */
+        XATTR_ARCHIVE,
+        /* From layer to layer of this store: POSIX ACLs too. */
+        XATTR_LAYER,
+} XattrUse;
+
+typedef struct Xattr {
+        char *name;
+        void *value;
+        size_t size;
+} Xattr;
+
+typedef struct Xattrs {
+        Xattr *items;
+        size_t n;
+} Xattrs;
+
+#define XATTRS_INIT ((Xattrs){})
+
+void xattrs_done(Xattrs *xattrs);
+
+bool xattr_travels(const char *name, XattrUse use);
+
+/* Reads those of `fd` (not O_PATH) that travel, sorted by name. A file capability whose root
+ * user is `id_base` becomes one of any root, as it was before the ids were shifted; one of
+ * another root is left out.
+ * Return: 0 or a negative errno. */
+int xattrs_read(int fd, XattrUse use, uint32_t id_base, Xattrs *ret);
+
+/* Sets one; user.* on a file system without them is left out. Return: 0 or a negative errno. */
+int xattr_write(int fd, const char *name, const void *value, size_t size);
+int xattrs_write(int fd, const Xattrs *xattrs);
+
+/* Brings the value of security.capability to the form without a root user (struct vfs_cap_data,
+ * revision 2).
+ * Return: true, or false when it is of another root than `id_base` or invalid. `*value` is
+ * changed in place. */
+bool capability_normalize(void *value, size_t *size, uint32_t id_base);
+
+/* Overlay's mark of a directory that hides what lies below it. */
+bool overlay_is_opaque(int fd);
+int overlay_set_opaque(int fd);
