@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "shared/log.h"
+#include "shared/process.h"
+#include "supervisor/container.h"
+#include "supervisor/exit-status.h"
+#include "supervisor/record.h"
+
+/* How long the end of the outputs is waited for after the main process has ended. All processes of a container end with it, and
+ * so do the pipes, unless one was handed to somebody outside. */
+#define OUTPUT_MSEC 500
+
+/* How often, and for how long in all, an adopted process's parent is given to reap it. */
+#define REAP_MSEC 20
+#define REAP_TRIES 100
+
+int container_new(Supervisor *supervisor, const char *id, Container **ret) {
+        Container *container = calloc(1, sizeof(Container));
+        int r;
+
+        if (!container)
+                return -ENOMEM;
+        container->supervisor = supervisor;
+        container->input = -EBADF;
+        memcpy(container->id, id, ID_LENGTH + 1);
+        r = map_put(&supervisor->containers, container->id, container);
+        if (r < 0) {
+                free(container);
+                return r;
+        }
+        LIST_PREPEND(supervisor->list, container, containers);
+        *ret = container;
+        return 0;
+}
+
+void container_free(Container *container, bool remove_group) {
+        const Error e = {.number = ECANCELED,
+                         .stage = "container",
+                         .text = "the container has ended or was given up"};
+
+        map_remove(&container->supervisor->containers, container->id);
+        LIST_REMOVE(container->supervisor->list, container, containers);
+        if (container->call)
+                call_fail(container->call, &e);
+        if (container->freeze_call)
+                call_fail(container->freeze_call, &e);
+        LIST_FOREACH(process, container->processes, processes)
+                process_free(process);
+        event_timer_cancel(&container->timer);
+        event_timer_cancel(&container->freeze_timer);
+        event_source_remove(&container->oom_source);
+        safe_close(container->input);
+        logfile_free(container->log);
+        if (container->cgroup && remove_group)
+                reaper_add(container->supervisor->reaper, container->cgroup);
+        else
+                cgroup_free(container->cgroup);
+        free(container);
+}
+
+Container *container_find(Supervisor *supervisor, const char *id, Error *e) {
+        Container *container = map_get(&supervisor->containers, id);
+
+        if (container && container->running && !container->main->ended)
+                return container;
+        error_set(e, ENOENT, "container", "the container doesn't run");
+        return NULL;
+}
+
+Process *container_find_process(Container *container, uint64_t number, Error *e) {
+        LIST_FOREACH(process, container->processes, processes)
+                if (process->number == number && !process->call && !process->ended)
+                        return process;
+        error_set(e, ESRCH, "process", "the process doesn't run");
+        return NULL;
+}
+
+int process_new(Container *container, uint64_t number, Process **ret) {
+        Process *process = malloc(sizeof(Process));
+
+        if (!process)
+                return -ENOMEM;
+        *process = (Process){
+                .container = container,
+                .number = number,
+                .pidfd = -EBADF,
+                .terminal = -EBADF,
+                .launch = LAUNCH_INIT,
+        };
+        LIST_PREPEND(container->processes, process, processes);
+        *ret = process;
+        return 0;
+}
+
+void process_free(Process *process) {
+        Container *container = process->container;
+        const Error e = {.number = ECANCELED,
+                         .stage = "container",
+                         .text = "the container has ended or was given up"};
+
+        LIST_REMOVE(container->processes, process, processes);
+        event_source_remove(&process->channel);
+        event_source_remove(&process->exit_source);
+        launch_abort(&process->launch);
+        for (size_t i = 0; i < ELEMENTSOF(process->outputs); i++)
+                output_release(process->outputs[i]);
+        safe_close(process->pidfd);
+        safe_close(process->terminal);
+        if (process->call)
+                call_fail(process->call, &e);
+        free(process);
+}
+
+static void send_end(Process *process) {
+        Supervisor *supervisor = process->container->supervisor;
+        int r;
+
+        if (process->number == 0) {
+                r = record_exit(supervisor, &process->end);
+                if (r < 0)
+                        log_errno(LOG_ERR, r, "Can't write the exit record of container %s",
+                                  process->container->id);
+                record_remove(process->container);
+        }
+        server_send_event(supervisor->server, &process->end);
+}
+
+/* Whether all is read that the process put out. */
+static bool outputs_ended(Process *process) {
+        bool ended = true;
+
+        for (size_t i = 0; i < ELEMENTSOF(process->outputs); i++)
+                if (process->outputs[i] && !output_drain(process->outputs[i]))
+                        ended = false;
+        return ended;
+}
+
+/* A process other than the main one is over as soon as its outputs are. */
+static void finish_process(Process *process) {
+        send_end(process);
+        process_free(process);
+}
+
+static void finish_container(Container *container) {
+        Process *process = container->main;
+
+        /* Those whose end was not seen yet; the kernel has ended them before the main process. */
+        LIST_FOREACH(other, container->processes, processes)
+                if (other != container->main && !other->call) {
+                        if (!other->ended)
+                                process_take_end(other);
+                        finish_process(other);
+                }
+        process->end.oom_killed = process->end.status != 0 && container->oom_kills > 0;
+        send_end(process);
+        container_free(container, true);
+}
+
+static void on_outputs_timeout(void *data) {
+        Container *container = data;
+
+        log_warning("Output of container %s is held open by somebody outside", container->id);
+        finish_container(container);
+}
+
+/* After any of the processes or outputs has ended. May free the container. */
+static void check_end(Container *container) {
+        bool others = false;
+
+        LIST_FOREACH(process, container->processes, processes) {
+                if (process == container->main)
+                        continue;
+                if (process->ended && outputs_ended(process))
+                        finish_process(process);
+                else if (!process->call)
+                        others = true;
+        }
+        if (!container->main || !container->main->ended)
+                return;
+        if (outputs_ended(container->main) && !others)
+                finish_container(container);
+        else if (!container->timer.loop)
+                event_timer_set(container->supervisor->loop, &container->timer, OUTPUT_MSEC,
+                                on_outputs_timeout, container);
+}
+
+void container_output_ended(void *data) {
+        check_end(data);
+}
+
+static void count_oom_kills(Container *container) {
+        Event event = {.type = EVENT_OOM, .finished_at = now_realtime()};
+        uint64_t kills;
+
+        if (cgroup_oom_kills(container->cgroup, &kills) < 0 || kills <= container->oom_kills)
+                return;
+        container->oom_kills = kills;
+        memcpy(event.container, container->id, sizeof(event.container));
+        server_send_event(container->supervisor->server, &event);
+}
+
+static void on_oom(void *data, uint32_t events) {
+        count_oom_kills(data);
+}
+
+void container_watch_oom(Container *container) {
+        uint32_t events;
+        int fd = cgroup_watch_oom(container->cgroup, &events), r = fd;
+
+        if (fd >= 0)
+                r = event_source_add(container->supervisor->loop, &container->oom_source, fd,
+                                     events, on_oom, container);
+        if (r < 0 && r != -EOPNOTSUPP)
+                log_errno(LOG_WARNING, r, "Can't watch the memory of container %s", container->id);
+}
+
+static void on_reap_timer(void *data);
+
+/* The process has ended. */
+static void take_end(Process *process) {
+        Container *container = process->container;
+
+        if (!process_take_end(process) && container->waited++ < REAP_TRIES) {
+                event_timer_set(container->supervisor->loop, &container->timer, REAP_MSEC,
+                                on_reap_timer, container);
+                return;
+        }
+        /* Nobody else has it open any more, so that the master's end comes when all is read. */
+        process->terminal = safe_close(process->terminal);
+        if (process == container->main)
+                count_oom_kills(container);
+        check_end(container);
+}
+
+static void on_reap_timer(void *data) {
+        Container *container = data;
+
+        take_end(container->main);
+}
+
+static void on_exit_source(void *data, uint32_t events) {
+        Process *process = data;
+
+        event_source_remove(&process->exit_source);
+        take_end(process);
+}
+
+int process_watch(Process *process) {
+        return event_source_add(process->container->supervisor->loop, &process->exit_source,
+                                process->pidfd, EPOLLIN, on_exit_source, process);
+}

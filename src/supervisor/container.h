@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Containers and their processes as objects: making, finding, and what happens when they end. */
+
+#include "supervisor/supervisor.h"
+
+/* Makes an object without a process and enters it in the table. Return: 0 or a negative errno, EEXIST when there is one
+ * with this id. */
+int container_new(Supervisor *supervisor, const char *id, Container **ret);
+
+/* Forgets a container: frees the object with its processes, without doing anything to them (but for those that are still being
+ * made, which are killed and whose callers get an error). Its control group is left to the reaper with `remove_group`. */
+void container_free(Container *container, bool remove_group);
+
+/* Return: the container whose main process runs, or NULL with *e set (ENOENT). */
+Container *container_find(Supervisor *supervisor, const char *id, Error *e);
+
+/* Return: the process that runs, or NULL with *e set (ESRCH). */
+Process *container_find_process(Container *container, uint64_t number, Error *e);
+
+/* Makes an object, entered in the container's list. Return: 0 or -ENOMEM. */
+int process_new(Container *container, uint64_t number, Process **ret);
+void process_free(Process *process);
+
+/* Waits for the end of a process, pid and pidfd of which are set. Return: 0 or a negative errno. */
+int process_watch(Process *process);
+
+/* Called when an output of a container's has ended (the `ended` of OutputConfig, with the container). */
+void container_output_ended(void *data);
+
+/* Watches for what the kernel kills. A container without that is not worse off. */
+void container_watch_oom(Container *container);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "shared/log.h"
+#include "shared/process.h"
+#include "supervisor/container.h"
+#include "supervisor/launch.h"
+#include "supervisor/record.h"
+
+/* A start finds the control group of the container's last run still there: tried again after this, so often. */
+#define GROUP_WAIT_MSEC 5
+#define GROUP_WAIT_MAX 1000
+
+/* The descriptors of a START: streams, volumes, attached clients. */
+typedef struct StartFds {
+        size_t n_given, n_volumes, n_attach;
+} StartFds;
+
+static size_t count_given(const ProcessSpec *spec) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(spec->streams); i++)
+                n += !spec->tty && spec->streams[i] == STREAM_GIVEN;
+        return n;
+}
+
+static int check_fds(const Call *call, StartFds *ret, Error *e) {
+        const ContainerSpec *spec = call->request.spec;
+
+        ret->n_given = count_given(&spec->process);
+        ret->n_volumes = spec->n_volumes;
+        ret->n_attach = call->request.attach;
+        if (call->n_fds != ret->n_given + ret->n_volumes + ret->n_attach)
+                return error_set(e, EBADMSG, "protocol",
+                                 "%zu descriptors came with the request, %zu are needed",
+                                 call->n_fds, ret->n_given + ret->n_volumes + ret->n_attach);
+        if (ret->n_attach > 0 && !spec->process.tty)
+                return error_set(e, EINVAL, "protocol", "only a terminal can be attached at start");
+        return 0;
+}
+
+static int open_log(Container *container, const ContainerSpec *spec, Error *e) {
+        char path[sizeof("containers/") + ID_LENGTH];
+        int dir;
+
+        if (!spec->log_driver || streq(spec->log_driver, "none"))
+                return 0;
+        snprintf(path, sizeof(path), "containers/%s", container->id);
+        dir = openat(container->supervisor->state_dir, path,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0)
+                return error_set(e, errno, "log", "opening the container's directory");
+        return logfile_open(dir, spec->log_max_size, &container->log, e);
+}
+
+/* Takes a stream of a launch over, for reading. */
+static int add_output(Process *process, size_t i, int *fd, const char *stream) {
+        const OutputConfig config = {
+                .fd = TAKE_FD(*fd),
+                .terminal = process->tty,
+                .stream = stream,
+                .log = process->container->log,
+                .ended = container_output_ended,
+                .data = process->container,
+        };
+
+        return output_new(process->container->supervisor->loop, &config, &process->outputs[i]);
+}
+
+/* A new main process: its streams are all ours. */
+static int take_main_streams(Process *process, Error *e) {
+        Container *container = process->container;
+        Launch *launch = &process->launch;
+        int r = 0;
+
+        container->input = TAKE_FD(launch->streams[STDIN_FILENO]);
+        if (process->tty) {
+                process->terminal = TAKE_FD(launch->terminal_slave);
+                r = add_output(process, 0, &launch->terminal_master, "stdout");
+        }
+        if (r >= 0 && launch->streams[STDOUT_FILENO] >= 0)
+                r = add_output(process, 0, &launch->streams[STDOUT_FILENO], "stdout");
+        if (r >= 0 && launch->streams[STDERR_FILENO] >= 0)
+                r = add_output(process, 1, &launch->streams[STDERR_FILENO], "stderr");
+        return r < 0 ? error_set(e, r, "streams", "taking over the streams") : 0;
+}
+
+static int attach_clients(Process *process, Error *e) {
+        Call *call = process->call;
+
+        for (size_t i = call->n_fds - call->request.attach; i < call->n_fds; i++) {
+                int r = output_attach(process->outputs[0], TAKE_FD(call->fds[i]));
+
+                if (r < 0)
+                        return error_set(e, r, "streams", "attaching a client");
+        }
+        return 0;
+}
+
+/* An exec'ed one: what isn't for the log is its caller's. */
+static int take_exec_streams(Process *process, Error *e) {
+        static const char *const names[] = {"stdin", "stdout", "stderr"};
+        const ProcessSpec *spec = &process->call->request.exec;
+        Launch *launch = &process->launch;
+        int r = 0;
+
+        if (process->tty) {
+                process->terminal = TAKE_FD(launch->terminal_slave);
+                r = call_add_stream(process->call, "tty", TAKE_FD(launch->terminal_master));
+        }
+        for (int i = 0; i < 3 && r >= 0; i++) {
+                if (launch->streams[i] < 0)
+                        continue;
+                if (spec->streams[i] == STREAM_LOG && i > 0)
+                        r = add_output(process, i - 1, &launch->streams[i], names[i]);
+                else
+                        r = call_add_stream(process->call, names[i], TAKE_FD(launch->streams[i]));
+        }
+        return r < 0 ? error_set(e, r, "streams", "taking over the streams") : 0;
+}
+
+static int finish_start(Process *process, Error *e) {
+        Container *container = process->container;
+        Call *call = process->call;
+        int r;
+
+        TRY(take_main_streams(process, e));
+        TRY(attach_clients(process, e));
+        container->started_at = now_realtime();
+        r = process_start_time(process->launch.pid, &container->start_time);
+        if (r < 0)
+                return error_set(e, r, "namespace", "reading the start time");
+        process->pid = process->launch.pid;
+        call->reply.start_time = container->start_time;
+        call->reply.started_at = container->started_at;
+        call->reply.cgroup = strdup(cgroup_path(container->cgroup));
+        if (!call->reply.cgroup)
+                return error_oom(e);
+        r = record_write(container, call->request.spec);
+        if (r < 0)
+                return error_set(e, r, "state", "writing the container's state");
+        return 0;
+}
+
+/* The command has been executed. */
+static int finish_launch(Process *process, Error *e) {
+        Container *container = process->container;
+        Launch *launch = &process->launch;
+        bool is_main = process == container->main;
+        int r;
+
+        r = is_main ? finish_start(process, e) : take_exec_streams(process, e);
+        if (r < 0)
+                return r;
+        process->pid = process->call->reply.pid = launch->pid;
+        process->pidfd = TAKE_FD(launch->pidfd);
+        r = process_watch(process);
+        if (r < 0) {
+                launch->pidfd = TAKE_FD(process->pidfd); /* for the caller's launch_abort() */
+                return error_set(e, r, "namespace", "watching the process");
+        }
+        *launch = LAUNCH_INIT;
+        if (is_main)
+                container->running = true;
+        call_reply(TAKE_PTR(process->call));
+        if (is_main)
+                container_watch_oom(container);
+        return 0;
+}
+
+/* Frees what a failed launch leaves: the process, and with the main one the container. */
+static void give_up(Process *process, const Error *e) {
+        Container *container = process->container;
+
+        call_fail(TAKE_PTR(process->call), e);
+        if (process != container->main) {
+                process_free(process);
+                return;
+        }
+        record_remove(container);
+        container_free(container, true);
+}
+
+static void on_channel(void *data, uint32_t events) {
+        Process *process = data;
+        Error e = ERROR_INIT;
+        int channel = process->launch.channel, r;
+
+        /* It is closed with the last word from it. */
+        event_source_remove(&process->channel);
+        r = launch_continue(&process->launch, &e);
+        if (r == 0) {
+                r = event_source_add(process->container->supervisor->loop, &process->channel,
+                                     channel, EPOLLIN, on_channel, process);
+                if (r < 0)
+                        error_set(&e, r, "namespace", "watching the new process");
+        } else if (r > 0)
+                r = finish_launch(process, &e);
+        if (r < 0) {
+                launch_abort(&process->launch);
+                give_up(process, &e);
+        }
+}
+
+static int watch_launch(Process *process, Error *e) {
+        int r = event_source_add(process->container->supervisor->loop, &process->channel,
+                                 process->launch.channel, EPOLLIN, on_channel, process);
+
+        if (r < 0)
+                return error_set(e, r, "namespace", "watching the new process");
+        return 0;
+}
+
+/* Begins the start; on failure the caller frees the container. */
+static int begin_start(Container *container, const Call *call, Error *e) {
+        Supervisor *supervisor = container->supervisor;
+        const ContainerSpec *spec = call->request.spec;
+        StartFds fds;
+
+        TRY(check_fds(call, &fds, e));
+        TRY(open_log(container, spec, e));
+        TRY(cgroup_make(supervisor->cgroups, spec->id, &spec->limits, &container->cgroup, e));
+        if (process_new(container, 0, &container->main) < 0)
+                return error_oom(e);
+        container->id_base = spec->host_userns ? 0 : spec->id_base;
+        container->main->tty = spec->process.tty;
+        TRY(container_start_begin(supervisor->runtime, spec, container->cgroup,
+                                  call->fds + fds.n_given, call->fds, &container->main->launch, e));
+        return watch_launch(container->main, e);
+}
+
+static void on_group_timer(void *data) {
+        Container *container = data;
+        _cleanup_free_ char *path = strf("%s/%s", container->supervisor->cgroup_parent,
+                                         container->id);
+        Call *call = TAKE_PTR(container->call);
+        Error e = ERROR_INIT;
+        int r;
+
+        if (!path)
+                r = error_oom(&e);
+        else if (!reaper_has(container->supervisor->reaper, path)) {
+                r = begin_start(container, call, &e);
+                if (r >= 0) {
+                        container->main->call = call;
+                        return;
+                }
+        } else if (container->waited++ < GROUP_WAIT_MAX) {
+                container->call = call;
+                event_timer_set(container->supervisor->loop, &container->timer, GROUP_WAIT_MSEC,
+                                on_group_timer, container);
+                return;
+        } else
+                error_set(&e, EBUSY, "cgroup", "processes of the container's last run are left");
+        call_fail(call, &e);
+        container_free(container, true);
+}
+
+int request_start(Supervisor *supervisor, Call **call, Error *e) {
+        const ContainerSpec *spec = (*call)->request.spec;
+        _cleanup_free_ char *path = strf("%s/%s", supervisor->cgroup_parent, spec->id);
+        Container *container;
+        int r;
+
+        if (!path)
+                return error_oom(e);
+        r = container_new(supervisor, spec->id, &container);
+        if (r < 0)
+                return error_set(e, r, "container", "the container runs already");
+        if (reaper_has(supervisor->reaper, path)) {
+                container->call = TAKE_PTR(*call);
+                event_timer_set(supervisor->loop, &container->timer, GROUP_WAIT_MSEC,
+                                on_group_timer, container);
+                return 0;
+        }
+        r = begin_start(container, *call, e);
+        if (r < 0) {
+                container_free(container, true);
+                return r;
+        }
+        container->main->call = TAKE_PTR(*call);
+        return 0;
+}
+
+int request_exec(Supervisor *supervisor, Call **call, Error *e) {
+        const Request *request = &(*call)->request;
+        Container *container = container_find(supervisor, request->container, e);
+        Process *process;
+        int r;
+
+        if (!container)
+                return -e->number;
+        if (container->frozen || container->freeze_call)
+                return error_set(e, EBUSY, "container", "the container is paused");
+        if ((*call)->n_fds != count_given(&request->exec))
+                return error_set(e, EBADMSG, "protocol", "%zu descriptors came with the request",
+                                 (*call)->n_fds);
+        LIST_FOREACH(other, container->processes, processes)
+                if (other->number == request->process)
+                        return error_set(e, EEXIST, "protocol", "the process number is in use");
+        if (process_new(container, request->process, &process) < 0)
+                return error_oom(e);
+        process->tty = request->exec.tty;
+        r = container_exec_begin(supervisor->runtime, container->main->pidfd, container->id_base,
+                                 container->cgroup, &request->exec, (*call)->fds, &process->launch,
+                                 e);
+        if (r >= 0)
+                r = watch_launch(process, e);
+        if (r < 0) {
+                process_free(process);
+                return r;
+        }
+        process->call = TAKE_PTR(*call);
+        return 0;
+}

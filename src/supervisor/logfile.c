@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "shared/log.h"
+#include "supervisor/logfile.h"
+
+#define NAME "log"
+#define OLD_NAME "log.1"
+
+/* Bytes that are put together before they are written. */
+#define BUFFER_SIZE (256 * 1024)
+
+#define PREFIX_MAX 64
+
+/* Seconds between attempts when it can't be written: on a full disk a short note still fits when a long text doesn't, which
+ * must not go on and on. */
+#define RETRY_AFTER 2
+
+struct LogFile {
+        int dir;
+        int fd;
+        uint64_t size, max_size;
+        uint64_t dropped; /* bytes of output since writing began to fail */
+        time_t retry;     /* when it is tried again, seconds of CLOCK_MONOTONIC */
+};
+
+/* One for all logs, since only one is written at a time. */
+static char buffer[BUFFER_SIZE];
+
+static int open_file(LogFile *log) {
+        struct stat st;
+        int fd = openat(log->dir, NAME,
+                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+                                O_CLOEXEC,
+                        0600);
+
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+                safe_close(fd);
+                return -EINVAL;
+        }
+        safe_close(log->fd);
+        log->fd = fd;
+        log->size = (uint64_t)st.st_size;
+        return 0;
+}
+
+int logfile_open(int dir, uint64_t max_size, LogFile **ret, Error *e) {
+        _cleanup_(logfile_freep) LogFile *log = malloc(sizeof(LogFile));
+        int r;
+
+        if (!log) {
+                safe_close(dir);
+                return error_oom(e);
+        }
+        *log = (LogFile){.dir = dir, .fd = -EBADF, .max_size = max_size};
+        r = open_file(log);
+        if (r < 0)
+                return error_set(e, r, "log", "opening the container's log");
+        *ret = TAKE_PTR(log);
+        return 0;
+}
+
+LogFile *logfile_free(LogFile *log) {
+        if (!log)
+                return NULL;
+        safe_close(log->dir);
+        safe_close(log->fd);
+        free(log);
+        return NULL;
+}
+
+static int rotate(LogFile *log) {
+        if (renameat(log->dir, NAME, log->dir, OLD_NAME) < 0)
+                return -errno;
+        return open_file(log);
+}
+
+/* Writes whole entries: all of them or, as far as the file tells, none. */
+static int write_entries(LogFile *log, const char *data, size_t size) {
+        size_t done = 0;
+
+        if (log->max_size && log->size > 0 && log->size + size > log->max_size) {
+                int r = rotate(log);
+
+                if (r < 0)
+                        return r;
+        }
+        while (done < size) {
+                ssize_t n = write(log->fd, data + done, size - done);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0) {
+                        int r = -errno;
+
+                        if (done > 0 && ftruncate(log->fd, (off_t)log->size) < 0)
+                                log->size += done;
+                        return r;
+                }
+                done += n;
+        }
+        log->size += size;
+        return 0;
+}
+
+/* "TIME STREAM " Return: its length. */
+static size_t make_prefix(char prefix[static PREFIX_MAX], const char *stream) {
+        struct timespec ts;
+        struct tm tm;
+        size_t n;
+
+        clock_gettime(CLOCK_REALTIME, &ts);
+        gmtime_r(&ts.tv_sec, &tm);
+        n = strftime(prefix, PREFIX_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+        return n + snprintf(prefix + n, PREFIX_MAX - n, ".%09ldZ %s ", ts.tv_nsec, stream);
+}
+
+static time_t now_seconds(void) {
+        struct timespec ts;
+
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+        return ts.tv_sec;
+}
+
+/* After writing has failed: says in the log itself what it lacks. Return: whether it can be written again. */
+static bool note_dropped(LogFile *log) {
+        char prefix[PREFIX_MAX], line[PREFIX_MAX + 128];
+        int n;
+
+        if (log->dropped == 0)
+                return true;
+        if (now_seconds() < log->retry)
+                return false;
+        make_prefix(prefix, "stderr");
+        n = snprintf(line, sizeof(line), "%sF [%" PRIu64 " bytes of output could not be logged]\n",
+                     prefix, log->dropped);
+        if (write_entries(log, line, n) < 0)
+                return false;
+        log_notice("A container's log can be written again, %" PRIu64 " bytes were lost",
+                   log->dropped);
+        log->dropped = 0;
+        return true;
+}
+
+static void flush(LogFile *log, size_t filled, size_t payload) {
+        int r;
+
+        if (filled == 0)
+                return;
+        r = note_dropped(log) ? write_entries(log, buffer, filled) : -ENOSPC;
+        if (r >= 0)
+                return;
+        if (log->dropped == 0) {
+                log_errno(LOG_WARNING, r, "Can't write a container's log, its output is dropped");
+                log->retry = now_seconds() + RETRY_AFTER;
+        }
+        log->dropped += payload;
+}
+
+void logfile_write(LogFile *log, const char *stream, const char *data, size_t size) {
+        char prefix[PREFIX_MAX];
+        size_t n_prefix = make_prefix(prefix, stream), filled = 0, payload = 0;
+
+        while (size > 0) {
+                /* A line that is longer than the buffer is cut, too. */
+                size_t most = MIN(size, BUFFER_SIZE - n_prefix - 3);
+                const char *newline = memchr(data, '\n', most);
+                size_t n = newline ? (size_t)(newline - data) : most;
+
+                if (filled + n_prefix + n + 3 > BUFFER_SIZE) {
+                        flush(log, filled, payload);
+                        filled = payload = 0;
+                }
+                memcpy(buffer + filled, prefix, n_prefix);
+                filled += n_prefix;
+                buffer[filled++] = newline ? 'F' : 'P';
+                buffer[filled++] = ' ';
+                memcpy(buffer + filled, data, n);
+                filled += n;
+                buffer[filled++] = '\n';
+                n += newline ? 1 : 0;
+                payload += n;
+                data += n;
+                size -= n;
+        }
+        flush(log, filled, payload);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a process puts out, on its way from a pipe or a terminal's master to the log and to the clients that are attached;
+ * with a terminal also what they type, on its way back.
+ *
+ * A client that takes its data slower than the process makes it slows the process down, but not for long: one that
+ * stands still for a second misses what comes until it has taken the rest. */
+
+#include <stdbool.h>
+
+#include "supervisor/event.h"
+#include "supervisor/logfile.h"
+
+typedef struct Output Output;
+
+typedef struct OutputConfig {
+        int fd;             /* read end or master, taken (also on failure) */
+        bool terminal;      /* clients are stream sockets and can write */
+        const char *stream; /* the name in the log */
+        LogFile *log;       /* NULL: none. Not owned; valid until output_release() */
+        /* Called when the last writer has closed its end. */
+        void (*ended)(void *data);
+        void *data;
+} OutputConfig;
+
+/* Return: 0 or a negative errno. */
+int output_new(EventLoop *loop, const OutputConfig *config, Output **ret);
+
+/* Lets a client, a stream socket (terminal) or the write end of a pipe, have a copy of what comes from now on; takes `fd`,
+ * also on failure. When the output has ended, so has the client's. Return: 0 or a negative errno. */
+int output_attach(Output *output, int fd);
+
+/* Reads all that is there. Return: whether the end has been reached. */
+bool output_drain(Output *output);
+
+bool output_has_ended(const Output *output);
+
+/* Gives it up. Nothing is read any more; clients get what they haven't yet, which doesn't need the caller. Return: NULL. */
+Output *output_release(Output *output);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shared/log.h"
+#include "shared/strutil.h"
+#include "supervisor/reaper.h"
+
+/* Milliseconds between two attempts: doubled from the first to the last. */
+#define DELAY_FIRST 1
+#define DELAY_LAST 1000
+
+/* From this delay on what is still in a group didn't just end. */
+#define DELAY_KILL 32
+
+typedef struct Corpse Corpse;
+struct Corpse {
+        Reaper *reaper;
+        Cgroup *cgroup;
+        EventTimer timer;
+        uint64_t delay;
+        LIST_LINKS(Corpse) corpses;
+};
+
+struct Reaper {
+        EventLoop *loop;
+        Corpse *corpses;
+};
+
+int reaper_new(EventLoop *loop, Reaper **ret) {
+        Reaper *reaper = calloc(1, sizeof(Reaper));
+
+        if (!reaper)
+                return -ENOMEM;
+        reaper->loop = loop;
+        *ret = reaper;
+        return 0;
+}
+
+static void corpse_free(Corpse *corpse) {
+        LIST_REMOVE(corpse->reaper->corpses, corpse, corpses);
+        event_timer_cancel(&corpse->timer);
+        cgroup_free(corpse->cgroup);
+        free(corpse);
+}
+
+Reaper *reaper_free(Reaper *reaper) {
+        if (!reaper)
+                return NULL;
+        LIST_FOREACH(corpse, reaper->corpses, corpses)
+                corpse_free(corpse);
+        free(reaper);
+        return NULL;
+}
+
+/* Return: whether it is gone. */
+static bool try_remove(Corpse *corpse) {
+        Error e = ERROR_INIT;
+        int r = cgroup_remove(corpse->cgroup, &e);
+
+        if (r < 0)
+                log_error_object(LOG_WARNING, &e, "Can't remove a control group");
+        if (r == 0)
+                return false;
+        corpse_free(corpse);
+        return true;
+}
+
+static void on_timer(void *data) {
+        Corpse *corpse = data;
+        Error e = ERROR_INIT;
+
+        if (corpse->delay >= DELAY_KILL && cgroup_kill(corpse->cgroup, &e) < 0)
+                log_error_object(LOG_WARNING, &e, "Can't end what is left of a container");
+        if (try_remove(corpse))
+                return;
+        if (corpse->delay < DELAY_LAST && corpse->delay * 2 >= DELAY_LAST)
+                log_warning("Control group %s doesn't become empty",
+                            cgroup_path(corpse->cgroup));
+        corpse->delay = MIN(corpse->delay * 2, (uint64_t)DELAY_LAST);
+        event_timer_set(corpse->reaper->loop, &corpse->timer, corpse->delay, on_timer, corpse);
+}
+
+void reaper_add(Reaper *reaper, Cgroup *cgroup) {
+        Corpse *corpse;
+        Error e = ERROR_INIT;
+        int r = cgroup_remove(cgroup, &e);
+
+        if (r < 0)
+                log_error_object(LOG_WARNING, &e, "Can't remove a control group");
+        corpse = r == 0 ? calloc(1, sizeof(Corpse)) : NULL;
+        if (!corpse) {
+                if (r == 0)
+                        log_warning("Control group %s is left behind: not enough memory",
+                                    cgroup_path(cgroup));
+                cgroup_free(cgroup);
+                return;
+        }
+        *corpse = (Corpse){.reaper = reaper, .cgroup = cgroup, .delay = DELAY_FIRST};
+        LIST_PREPEND(reaper->corpses, corpse, corpses);
+        event_timer_set(reaper->loop, &corpse->timer, corpse->delay, on_timer, corpse);
+}
+
+bool reaper_has(Reaper *reaper, const char *path) {
+        LIST_FOREACH(corpse, reaper->corpses, corpses)
+                if (streq(cgroup_path(corpse->cgroup), path))
+                        return !try_remove(corpse);
+        return false;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Control groups whose container is over, until the kernel lets them be removed: the end of the last process may take it a
+ * moment. */
+
+#include "runtime/cgroup.h"
+#include "supervisor/event.h"
+
+typedef struct Reaper Reaper;
+
+/* Return: 0 or -ENOMEM. */
+int reaper_new(EventLoop *loop, Reaper **ret);
+/* What is left then stays; the next supervisor removes it. Return: NULL. */
+Reaper *reaper_free(Reaper *reaper);
+DEFINE_CLEANUP(Reaper *, reaper_free)
+
+/* Removes a group, now or as soon as it is possible; what is still in it is killed. Takes `cgroup`. */
+void reaper_add(Reaper *reaper, Cgroup *cgroup);
+
+/* Whether the group with this path is still to be removed; tries to do so first. */
+bool reaper_has(Reaper *reaper, const char *path);

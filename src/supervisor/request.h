@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the daemon can ask for: one function for each request, in a table. */
+
+#include "supervisor/supervisor.h"
+
+/* The handler of the server; `data` is the supervisor. */
+int request_handle(void *data, Call **call, Error *e);
+
+/* The `closed` of the server: starts whose caller has gone are given up, since nobody would know of the container. */
+void request_connection_closed(void *data, uint64_t connection);

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "shared/log.h"
+#include "shared/strutil.h"
+#include "supervisor/server.h"
+
+#define CONNECTIONS_MAX 16
+
+/* Packets that a connection may leave in the queue. */
+#define QUEUE_MAX 16384
+
+/* Packets that one connection may hand in before the others get their turn. */
+#define BURST 16
+
+typedef struct Packet Packet;
+struct Packet {
+        Json *json;
+        int fds[FD_PASS_MAX];
+        size_t n_fds;
+        LIST_LINKS(Packet) packets;
+};
+
+typedef struct Connection Connection;
+struct Connection {
+        Server *server;
+        uint64_t number;
+        int fd;
+        EventSource source;
+        Packet *first, *last;
+        size_t n_queued;
+        LIST_LINKS(Connection) connections;
+};
+
+struct Server {
+        EventLoop *loop;
+        int fd;
+        EventSource source;
+        Connection *connections;
+        size_t n_connections;
+        uint64_t next_number;
+        uint64_t subscriber;
+        ServerHandler handler;
+        void (*closed)(void *data, uint64_t connection);
+        void *data;
+};
+
+static void packet_free(Packet *packet) {
+        fd_close_many(packet->fds, packet->n_fds);
+        json_object_put(packet->json);
+        free(packet);
+}
+
+static void connection_close(Connection *connection) {
+        Server *server = connection->server;
+        uint64_t number = connection->number;
+
+        event_source_remove(&connection->source);
+        safe_close(connection->fd);
+        LIST_FOREACH(packet, connection->first, packets)
+                packet_free(packet);
+        LIST_REMOVE(server->connections, connection, connections);
+        server->n_connections--;
+        free(connection);
+        if (server->subscriber == number)
+                server->subscriber = 0;
+        server->closed(server->data, number);
+}
+
+/* Queues a packet; takes the descriptors when it succeeds. */
+static int connection_queue(Connection *connection, Json *json, int *fds, size_t n_fds) {
+        Packet *packet;
+
+        if (connection->n_queued >= QUEUE_MAX)
+                return -ENOBUFS;
+        packet = calloc(1, sizeof(Packet));
+        if (!packet)
+                return -ENOMEM;
+        packet->json = json_object_get(json);
+        memcpy(packet->fds, fds, n_fds * sizeof(int));
+        packet->n_fds = n_fds;
+        packet->packets.prev = connection->last;
+        if (connection->last)
+                connection->last->packets.next = packet;
+        else
+                connection->first = packet;
+        connection->last = packet;
+        connection->n_queued++;
+        event_source_set(&connection->source, EPOLLIN | EPOLLOUT);
+        return 0;
+}
+
+/* Sends or queues one packet. The descriptors are taken. When the connection is lost by that, the event loop hears of
+ * its end and closes it. */
+static void connection_send(Connection *connection, Json *json, int *fds, size_t n_fds) {
+        int r = -EAGAIN;
+
+        if (!connection->first)
+                r = message_send(connection->fd, json, fds, n_fds);
+        if (r == -EAGAIN) {
+                r = connection_queue(connection, json, fds, n_fds);
+                if (r >= 0)
+                        return;
+        }
+        fd_close_many(fds, n_fds);
+        if (r >= 0)
+                return;
+        if (r != -EPIPE && r != -ECONNRESET)
+                log_errno(LOG_WARNING, r, "Can't send to a client, closing its connection");
+        shutdown(connection->fd, SHUT_RDWR);
+}
+
+/* Return: 0, or a negative errno when the connection is lost. */
+static int connection_flush(Connection *connection) {
+        while (connection->first) {
+                Packet *packet = connection->first;
+                int r = message_send(connection->fd, packet->json, packet->fds, packet->n_fds);
+
+                if (r == -EAGAIN)
+                        return 0;
+                if (r < 0)
+                        return r;
+                LIST_REMOVE(connection->first, packet, packets);
+                if (!connection->first)
+                        connection->last = NULL;
+                connection->n_queued--;
+                packet_free(packet);
+        }
+        event_source_set(&connection->source, EPOLLIN);
+        return 0;
+}
+
+static Connection *find_connection(const Server *server, uint64_t number) {
+        LIST_FOREACH(connection, server->connections, connections)
+                if (connection->number == number)
+                        return connection;
+        return NULL;
+}
+
+Call *call_free(Call *call) {
+        if (!call)
+                return NULL;
+        fd_close_many(call->fds, call->n_fds);
+        fd_close_many(call->reply_fds, call->n_reply_fds);
+        request_done(&call->request);
+        reply_done(&call->reply);
+        free(call);
+        return NULL;
+}
+
+void call_reply(Call *call) {
+        Connection *connection = find_connection(call->server, call->connection);
+        _cleanup_json_ Json *json = NULL;
+        int r;
+
+        if (!connection) {
+                call_free(call);
+                return;
+        }
+        call->reply.serial = call->request.serial;
+        r = reply_encode(&call->reply, &json);
+        if (r >= 0) {
+                connection_send(connection, json, call->reply_fds, call->n_reply_fds);
+                call->n_reply_fds = 0;
+        } else {
+                log_errno(LOG_ERR, r, "Can't make a reply, closing the connection");
+                shutdown(connection->fd, SHUT_RDWR);
+        }
+        call_free(call);
+}
+
+void call_fail(Call *call, const Error *e) {
+        reply_done(&call->reply);
+        fd_close_many(call->reply_fds, call->n_reply_fds);
+        call->n_reply_fds = 0;
+        call->reply.error = *e;
+        call_reply(call);
+}
+
+int call_add_stream(Call *call, const char *name, int fd) {
+        if (call->n_reply_fds >= FD_PASS_MAX || strv_extend(&call->reply.streams, name) < 0) {
+                safe_close(fd);
+                return -ENOMEM;
+        }
+        call->reply_fds[call->n_reply_fds++] = fd;
+        return 0;
+}
+
+void server_subscribe(Server *server, uint64_t connection) {
+        server->subscriber = connection;
+}
+
+void server_send_event(Server *server, const Event *event) {
+        Connection *connection = find_connection(server, server->subscriber);
+        _cleanup_json_ Json *json = NULL;
+        int r;
+
+        if (!connection)
+                return;
+        r = event_encode(event, &json);
+        if (r >= 0) {
+                connection_send(connection, json, NULL, 0);
+                return;
+        }
+        /* The daemon asks for everything again when it has connected again. */
+        log_errno(LOG_ERR, r, "Can't make an event, closing the connection");
+        shutdown(connection->fd, SHUT_RDWR);
+}
+
+static void handle_call(Server *server, Call *call, int decoded) {
+        Error e = ERROR_INIT;
+        int r = decoded;
+
+        if (r == -EPROTONOSUPPORT)
+                error_set(&e, r, "protocol", "the daemon speaks another version of the protocol");
+        else if (r < 0)
+                error_set(&e, r, "protocol", "the request can't be understood");
+        else
+                r = server->handler(server->data, &call, &e);
+        if (!call)
+                return;
+        if (r < 0)
+                call_fail(call, &e);
+        else
+                call_reply(call);
+}
+
+/* Return: 1, 0 when nothing (more) is there, or a negative errno when the connection has ended. */
+static int connection_read(Connection *connection) {
+        _cleanup_(call_freep) Call *call = calloc(1, sizeof(Call));
+        _cleanup_json_ Json *json = NULL;
+        int r;
+
+        if (!call)
+                return -ENOMEM;
+        r = message_receive(connection->fd, &json, call->fds, &call->n_fds);
+        if (r == -EAGAIN)
+                return 0;
+        if (r <= 0)
+                return r < 0 ? r : -EPIPE;
+        call->server = connection->server;
+        call->connection = connection->number;
+        r = request_decode(json, &call->request);
+        handle_call(connection->server, TAKE_PTR(call), r);
+        return 1;
+}
+
+static void on_connection(void *data, uint32_t events) {
+        Connection *connection = data;
+        int r = 0;
+
+        if (events & EPOLLOUT)
+                r = connection_flush(connection);
+        for (unsigned i = 0; i < BURST && r >= 0 && (events & (EPOLLIN | EPOLLHUP)); i++) {
+                r = connection_read(connection);
+                if (r == 0)
+                        break;
+        }
+        if (r >= 0 && !(events & EPOLLERR))
+                return;
+        if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+                log_errno(LOG_WARNING, r, "Closing a client's connection");
+        connection_close(connection);
+}
+
+static int check_peer(int fd) {
+        struct ucred ucred;
+        socklen_t size = sizeof(ucred);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &ucred, &size) < 0)
+                return -errno;
+        return ucred.uid == 0 ? 0 : -EPERM;
+}
+
+static int add_connection(Server *server, int fd) {
+        Connection *connection;
+        int r;
+
+        r = check_peer(fd);
+        if (r >= 0)
+                r = message_socket_prepare(fd);
+        if (r < 0)
+                return r;
+        if (server->n_connections >= CONNECTIONS_MAX)
+                return -EUSERS;
+        connection = calloc(1, sizeof(Connection));
+        if (!connection)
+                return -ENOMEM;
+        *connection = (Connection){.server = server, .fd = fd, .number = ++server->next_number};
+        r = event_source_add(server->loop, &connection->source, fd, EPOLLIN, on_connection,
+                             connection);
+        if (r < 0) {
+                free(connection);
+                return r;
+        }
+        LIST_PREPEND(server->connections, connection, connections);
+        server->n_connections++;
+        return 0;
+}
+
+static void on_listen(void *data, uint32_t events) {
+        Server *server = data;
+        int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), r;
+
+        if (fd < 0) {
+                if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+                        log_errno(LOG_WARNING, errno, "Can't accept a connection");
+                return;
+        }
+        r = add_connection(server, fd);
+        if (r < 0) {
+                log_errno(LOG_WARNING, r, "Refusing a connection");
+                safe_close(fd);
+        }
+}
+
+/* Binds through the directory's descriptor: its path may be longer than a socket address. */
+static int listen_in(int runtime_dir) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        char dir[FD_PATH_MAX];
+        mode_t mask;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", fd_path(runtime_dir, dir),
+                 SUPERVISOR_SOCKET);
+        if (unlinkat(runtime_dir, SUPERVISOR_SOCKET, 0) < 0 && errno != ENOENT)
+                return -errno;
+        mask = umask(0177);
+        r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+        umask(mask);
+        if (r < 0)
+                return r;
+        return listen(fd, CONNECTIONS_MAX) < 0 ? -errno : TAKE_FD(fd);
+}
+
+int server_new(EventLoop *loop, int runtime_dir, ServerHandler handler,
+               void (*closed)(void *data, uint64_t connection), void *data, Server **ret,
+               Error *e) {
+        _cleanup_(server_freep) Server *server = calloc(1, sizeof(Server));
+        int r;
+
+        if (!server)
+                return error_oom(e);
+        *server = (Server){.loop = loop, .handler = handler, .closed = closed, .data = data};
+        r = server->fd = listen_in(runtime_dir);
+        if (r >= 0)
+                r = event_source_add(loop, &server->source, server->fd, EPOLLIN, on_listen, server);
+        if (r < 0)
+                return error_set(e, r, "server", "listening on %s", SUPERVISOR_SOCKET);
+        *ret = TAKE_PTR(server);
+        return 0;
+}
+
+Server *server_free(Server *server) {
+        if (!server)
+                return NULL;
+        while (server->connections)
+                connection_close(server->connections);
+        event_source_remove(&server->source);
+        safe_close(server->fd);
+        free(server);
+        return NULL;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ftw.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "supervisor/test-client.h"
+
+#define LAYER "1111111111111111111111111111111111111111111111111111111111111111"
+#define TIMEOUT_MSEC 20000
+
+char test_dir[64] = "/tmp/test-supervisor-XXXXXX";
+int client_fds[FD_PASS_MAX];
+size_t client_n_fds;
+
+static const char *program;
+static char cgroup_parent[64];
+static pid_t supervisor;
+static int client = -EBADF;
+static uint64_t serial;
+
+static Event events[256];
+static size_t n_events;
+
+static const char *in_dir(const char *path) {
+        static char text[4][256];
+        static unsigned i;
+        char *s = text[i++ % 4];
+
+        snprintf(s, sizeof(text[0]), "%s/%s", test_dir, path);
+        return s;
+}
+
+static void make_dir(const char *path) {
+        CHECK_INT(mkdir(in_dir(path), 0755), 0);
+}
+
+static bool copy_busybox(void) {
+        _cleanup_close_ int from = open("/bin/busybox", O_RDONLY | O_CLOEXEC);
+        _cleanup_close_ int to = open(in_dir("state/layers/" LAYER "/diff/bin/busybox"),
+                                      O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+        struct stat st;
+
+        if (from < 0)
+                return false;
+        CHECK(to >= 0);
+        CHECK_INT(fstat(from, &st), 0);
+        CHECK_INT(sendfile(to, from, NULL, st.st_size), st.st_size);
+        CHECK_INT(fchmod(to, 0755), 0);
+        CHECK_INT(symlink("busybox", in_dir("state/layers/" LAYER "/diff/bin/sh")), 0);
+        return true;
+}
+
+bool client_prepare(const char *path) {
+        if (geteuid() != 0)
+                return false;
+        program = path;
+        CHECK(mkdtemp(test_dir));
+        snprintf(cgroup_parent, sizeof(cgroup_parent), "/mydocker-test-supervisor-%d",
+                 (int)getpid());
+        make_dir("state");
+        make_dir("state/containers");
+        make_dir("state/layers");
+        make_dir("state/layers/" LAYER);
+        make_dir("state/layers/" LAYER "/diff");
+        make_dir("state/layers/" LAYER "/diff/bin");
+        make_dir("state/layers/" LAYER "/diff/tmp");
+        if (copy_busybox())
+                return true;
+        client_clean_up();
+        return false;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+        (void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
+        return remove(path);
+}
+
+void client_clean_up(void) {
+        static const char *const hierarchies[] = {"",        "unified", "memory", "cpu",  "cpuacct",
+                                                  "cpuset", "freezer", "pids",   "blkio"};
+        char path[128];
+
+        CHECK_INT(nftw(test_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+        for (size_t i = 0; i < ELEMENTSOF(hierarchies); i++) {
+                snprintf(path, sizeof(path), "/sys/fs/cgroup/%s%s", hierarchies[i], cgroup_parent);
+                if (rmdir(path) < 0)
+                        CHECK_INT(errno, ENOENT);
+        }
+}
+
+int client_connect(void) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r = -1;
+
+        CHECK(fd >= 0);
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+                 in_dir("run/" SUPERVISOR_SOCKET));
+        for (int i = 0; i < 500 && r < 0; i++) {
+                r = connect(fd, (struct sockaddr *)&address, sizeof(address));
+                if (r < 0)
+                        usleep(10000);
+        }
+        CHECK_INT(r, 0);
+        return fd;
+}
+
+pid_t client_start_supervisor(void) {
+        Reply reply;
+
+        supervisor = fork();
+        CHECK(supervisor >= 0);
+        if (supervisor == 0) {
+                char state[128], run[128], parent[128];
+
+                snprintf(state, sizeof(state), "--state-dir=%s", in_dir("state"));
+                snprintf(run, sizeof(run), "--runtime-dir=%s", in_dir("run"));
+                snprintf(parent, sizeof(parent), "--cgroup-parent=%s", cgroup_parent);
+                execl(program, program, state, run, parent, NULL);
+                _exit(127);
+        }
+        n_events = 0;
+        client = client_connect();
+        CHECK_INT(message_socket_prepare(client), 0);
+        reply = client_ask(&(Request){.type = REQUEST_HELLO}, NULL, 0);
+        CHECK_INT(reply.error.number, 0);
+        reply_done(&reply);
+        return supervisor;
+}
+
+void client_stop_supervisor(int signo) {
+        int status;
+
+        client = safe_close(client);
+        CHECK_INT(kill(supervisor, signo), 0);
+        CHECK_INT(waitpid(supervisor, &status, 0), supervisor);
+        if (signo == SIGTERM)
+                CHECK_INT(status, 0);
+}
+
+ContainerSpec *client_spec(const char *command) {
+        static unsigned count;
+        ContainerSpec *spec = calloc(1, sizeof(ContainerSpec));
+        char path[128];
+
+        CHECK(spec);
+        CHECK_INT(id_make(spec->id), 0);
+        CHECK_INT(strv_extend(&spec->layers, LAYER), 0);
+        spec->hostname = strdup("box");
+        spec->id_base = 1000000 + 65536 * (count++ % 1000);
+        spec->log_driver = strdup("file");
+        CHECK_INT(strv_extend(&spec->process.argv, "/bin/sh"), 0);
+        CHECK_INT(strv_extend(&spec->process.argv, "-c"), 0);
+        CHECK_INT(strv_extend(&spec->process.argv, command), 0);
+        CHECK_INT(strv_extend(&spec->process.env, "PATH=/bin"), 0);
+        CHECK_INT(strv_extend(&spec->process.capabilities, "CAP_KILL"), 0);
+        spec->process.streams[1] = spec->process.streams[2] = STREAM_LOG;
+        spec->process.no_new_privileges = spec->process.seccomp = true;
+        snprintf(path, sizeof(path), "state/containers/%s", spec->id);
+        make_dir(path);
+        snprintf(path, sizeof(path), "state/containers/%s/upper", spec->id);
+        make_dir(path);
+        snprintf(path, sizeof(path), "state/containers/%s/work", spec->id);
+        make_dir(path);
+        return spec;
+}
+
+/* Receives one packet. Return: the serial of a reply in *ret, or 0 for an event, which is kept. */
+static uint64_t receive(Reply *ret) {
+        struct pollfd pollfd = {.fd = client, .events = POLLIN};
+        _cleanup_json_ Json *json = NULL;
+        int fds[FD_PASS_MAX];
+        size_t n_fds;
+
+        CHECK_INT(poll(&pollfd, 1, TIMEOUT_MSEC), 1);
+        CHECK_INT(message_receive(client, &json, fds, &n_fds), 1);
+        if (message_is_event(json)) {
+                CHECK(n_events < ELEMENTSOF(events));
+                CHECK_INT(event_decode(json, &events[n_events++]), 0);
+                return 0;
+        }
+        CHECK_INT(reply_decode(json, ret), 0);
+        client_n_fds = n_fds;
+        memcpy(client_fds, fds, sizeof(fds));
+        return ret->serial;
+}
+
+Reply client_ask(const Request *request, const int *fds, size_t n_fds) {
+        Request copy = *request;
+        _cleanup_json_ Json *json = NULL;
+        Reply reply;
+
+        copy.serial = ++serial;
+        if (copy.spec)
+                memcpy(copy.container, copy.spec->id, sizeof(copy.container));
+        CHECK_INT(request_encode(&copy, &json), 0);
+        CHECK_INT(message_send(client, json, fds, n_fds), 0);
+        while (receive(&reply) != serial)
+                ;
+        return reply;
+}
+
+Reply client_do(RequestType type, const char *container) {
+        Request request = {.type = type};
+        Reply reply;
+
+        memcpy(request.container, container, ID_LENGTH + 1);
+        reply = client_ask(&request, NULL, 0);
+        if (reply.error.number) {
+                fprintf(stderr, "%s: %s: %s: %s\n", request_type_to_string(type), reply.error.stage,
+                        reply.error.text, strerror(reply.error.number));
+                exit(1);
+        }
+        return reply;
+}
+
+pid_t client_run(const ContainerSpec *spec) {
+        Request request = {.type = REQUEST_START, .spec = (ContainerSpec *)spec};
+        Reply reply = client_ask(&request, NULL, 0);
+        pid_t pid = reply.pid;
+
+        if (reply.error.number) {
+                fprintf(stderr, "start: %s: %s: %s\n", reply.error.stage, reply.error.text,
+                        strerror(reply.error.number));
+                exit(1);
+        }
+        CHECK(pid > 0);
+        reply_done(&reply);
+        return pid;
+}
+
+Event client_event(void) {
+        Event event;
+        Reply reply;
+
+        while (n_events == 0)
+                CHECK_INT(receive(&reply), 0);
+        event = events[0];
+        memmove(events, events + 1, --n_events * sizeof(Event));
+        return event;
+}
+
+Event client_exit(const char *container, uint64_t process) {
+        for (;;) {
+                Reply reply;
+
+                for (size_t i = 0; i < n_events; i++) {
+                        Event event = events[i];
+
+                        if (event.type != EVENT_EXITED || event.process != process ||
+                            strcmp(event.container, container) != 0)
+                                continue;
+                        memmove(events + i, events + i + 1, (--n_events - i) * sizeof(Event));
+                        return event;
+                }
+                CHECK_INT(receive(&reply), 0);
+        }
+}
+
+const char *client_read(int fd) {
+        static char *text;
+
+        free(text);
+        text = NULL;
+        CHECK_INT(fd_read_all(fd, 1 << 30, &text, NULL), 0);
+        close(fd);
+        return text;
+}
+
+char *client_log(const char *container) {
+        char path[128], *text, *out;
+        const char *p;
+
+        snprintf(path, sizeof(path), "state/containers/%s/log", container);
+        CHECK_INT(fd_read_file_at(AT_FDCWD, in_dir(path), 1 << 30, &text, NULL), 0);
+        p = out = text;
+        while (*p) {
+                const char *line = strchr(p, ' ') + 1, *end = strchr(p, '\n') + 1;
+
+                out = mempcpy(out, line, end - line);
+                p = end;
+        }
+        *out = '\0';
+        return text;
+}

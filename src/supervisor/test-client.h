@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A daemon for tests: runs a supervisor with directories of its own and speaks the protocol with it. Every failure ends the
+ * test. */
+
+#include "protocol/message.h"
+#include "shared/fd.h"
+#include "shared/test.h"
+
+/* Where the supervisor under test works. */
+extern char test_dir[64];
+
+/* Makes the directories, with one layer that has a static busybox. Return: false when the test can't run here. */
+bool client_prepare(const char *program);
+/* Removes all of it. */
+void client_clean_up(void);
+
+/* Starts the supervisor and connects to it; client_stop() ends it by this signal. */
+pid_t client_start_supervisor(void);
+void client_stop_supervisor(int signal);
+
+/* Connects once more; returns the socket. */
+int client_connect(void);
+
+/* A specification of a container in which the shell runs `command`, with STREAM_LOG for stdout and stderr. Its directory
+ * is made anew. To be freed with container_spec_free(). */
+ContainerSpec *client_spec(const char *command);
+
+/* Sends a request and waits for its reply; events that come before are kept. The reply is to be freed with reply_done().
+ * Descriptors that came along are in client_fds. */
+Reply client_ask(const Request *request, const int *fds, size_t n_fds);
+extern int client_fds[FD_PASS_MAX];
+extern size_t client_n_fds;
+
+/* As client_ask(), for a request with only a container; the reply must be success. */
+Reply client_do(RequestType type, const char *container);
+
+/* Starts a container, which must work. Return: its pid. */
+pid_t client_run(const ContainerSpec *spec);
+
+/* Waits for the next event. */
+Event client_event(void);
+/* Waits for the exit of a container's process. */
+Event client_exit(const char *container, uint64_t process);
+
+/* Reads until the end of the file, and closes it. Return: a static string. */
+const char *client_read(int fd);
+
+/* The log of a container, without times; to be freed. */
+char *client_log(const char *container);
