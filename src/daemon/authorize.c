@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/authorize.h"
+#include "daemon/errors.h"
+#include "shared/log.h"
+
+/* One question about a call, and its answer. */
+typedef struct Question {
+        const char *action;
+        char **details;
+        Verdict verdict;
+} Question;
+
+/* A call for which polkit was asked. It lives until its message has been handled. */
+struct Check {
+        LIST_LINKS(Check) links;
+        Manager *manager;
+        sd_bus_message *message;
+        uid_t uid;
+        uint32_t login_uid;
+        Question *questions; /* the last one may be pending */
+        size_t n_questions;
+        sd_bus_slot *slot;
+        sd_bus_track *track;
+        sd_event_source *defer;
+        char cancellation[32];
+        bool held;
+};
+
+static void check_free(Check *check) {
+        LIST_REMOVE(check->manager->checks, check, links);
+        for (size_t i = 0; i < check->n_questions; i++)
+                strv_free(check->questions[i].details);
+        free(check->questions);
+        sd_bus_slot_unref(check->slot);
+        sd_bus_track_unref(check->track);
+        sd_event_source_disable_unref(check->defer);
+        sd_bus_message_unref(check->message);
+        free(check);
+}
+
+void checks_done(Manager *m) {
+        while (m->checks)
+                check_free(m->checks);
+}
+
+static Check *find(Manager *m, sd_bus_message *message) {
+        Check *check = m->checks;
+
+        while (check && check->message != message)
+                check = check->links.next;
+        return check;
+}
+
+int details_add(char ***details, const char *key, const char *value) {
+        TRY(strv_extend(details, key));
+        return strv_extend(details, value ?: "");
+}
+
+static const char *detail(char *const *details, const char *key) {
+        for (; details && *details; details += 2)
+                if (streq(details[0], key))
+                        return details[1];
+        return NULL;
+}
+
+static bool details_equal(char *const *a, char *const *b) {
+        size_t n = strv_length(a);
+
+        if (n != strv_length(b))
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (!streq(a[i], b[i]))
+                        return false;
+        return true;
+}
+
+/* Every change that somebody asked for is in the log, allowed or not. */
+static void audit(const char *action, uid_t uid, uint32_t login_uid, sd_bus_message *message,
+                  char *const *details, const char *verdict) {
+        const char *id = detail(details, "id"), *name = detail(details, "container");
+        const char *image = detail(details, "image");
+        char login[16] = "none";
+
+        if (login_uid != UINT32_MAX)
+                snprintf(login, sizeof(login), "%u", login_uid);
+        log_info("%s: %s by uid %u (login uid %s) for %s%s%s%s%s%s%s", action, verdict, uid, login,
+                 sd_bus_message_get_member(message), name ? ", container " : "", name ?: "",
+                 id ? " " : "", id ?: "", image ? ", image " : "", image ?: "");
+}
+
+static int refuse(const Question *question, sd_bus_message *message, sd_bus_error *error) {
+        if (question->verdict == VERDICT_CHALLENGE &&
+            sd_bus_message_get_allow_interactive_authorization(message) <= 0)
+                return sd_bus_error_setf(error, ERROR_INTERACTIVE,
+                                         "Interactive authentication is required for %s",
+                                         question->action);
+        return sd_bus_error_setf(error, ERROR_ACCESS_DENIED,
+                                 question->verdict == VERDICT_FAILED
+                                         ? "Not authorized for %s: polkit is not available"
+                                         : "Not authorized for %s",
+                                 question->action);
+}
+
+/* Runs after all that is more urgent, so after the message was dispatched again. */
+static int on_defer(sd_event_source *source, void *userdata) {
+        check_free(userdata);
+        return 0;
+}
+
+static void forget_soon(Check *check) {
+        if (check->held)
+                return;
+        if (check->defer) {
+                sd_event_source_set_enabled(check->defer, SD_EVENT_ONESHOT);
+                return;
+        }
+        if (sd_event_add_defer(check->manager->event, &check->defer, on_defer, check) >= 0)
+                sd_event_source_set_priority(check->defer, SD_EVENT_PRIORITY_IDLE);
+}
+
+static int on_verdict(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        Check *check = userdata;
+        Question *question = &check->questions[check->n_questions - 1];
+        int r;
+
+        check->slot = sd_bus_slot_unref(check->slot);
+        check->track = sd_bus_track_unref(check->track);
+        question->verdict = polkit_verdict(reply, question->action);
+        audit(question->action, check->uid, check->login_uid, check->message, question->details,
+              question->verdict == VERDICT_YES ? "allowed by polkit" : "refused");
+
+        r = sd_bus_message_rewind(check->message, true);
+        if (r >= 0)
+                r = sd_bus_enqueue_for_read(check->manager->bus, check->message);
+        if (r < 0)
+                reply_error(check->message, ERROR_LIMITS_EXCEEDED, "Not enough memory");
+        forget_soon(check);
+        return 0;
+}
+
+/* The caller has gone: so does polkit's dialog, and the caller's place. */
+static int on_vanished(sd_bus_track *track, void *userdata) {
+        Check *check = userdata;
+        int r;
+
+        r = sd_bus_call_method_async(check->manager->bus, NULL, "org.freedesktop.PolicyKit1",
+                                     "/org/freedesktop/PolicyKit1/Authority",
+                                     "org.freedesktop.PolicyKit1.Authority",
+                                     "CancelCheckAuthorization", NULL, NULL, "s",
+                                     check->cancellation);
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Cannot cancel a question to polkit");
+        check_free(check);
+        return 0;
+}
+
+static int check_new(Manager *m, sd_bus_message *message, const Caller *caller, Check **ret,
+                     sd_bus_error *error) {
+        static unsigned long long last;
+        unsigned n = 0;
+        Check *check;
+
+        LIST_FOREACH(other, m->checks, links)
+                n += other->uid == caller->uid;
+        if (n >= m->config.user_calls_max)
+                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
+                                        "Too many calls wait for authorization");
+        check = calloc(1, sizeof(*check));
+        if (!check)
+                return bus_failure(error, ENOMEM, "authorization");
+        check->manager = m;
+        check->message = sd_bus_message_ref(message);
+        check->uid = caller->uid;
+        check->login_uid = caller->login_uid;
+        snprintf(check->cancellation, sizeof(check->cancellation), "mydocker%llu", ++last);
+        LIST_PREPEND(m->checks, check, links);
+        *ret = check;
+        return 0;
+}
+
+static int ask(Check *check, const char *action, char *const *details) {
+        Manager *m = check->manager;
+        Question *grown;
+        char **copy;
+
+        copy = strv_copy(details);
+        if (!copy)
+                return -ENOMEM;
+        grown = reallocarray(check->questions, check->n_questions + 1, sizeof(Question));
+        if (!grown) {
+                strv_free(copy);
+                return -ENOMEM;
+        }
+        grown[check->n_questions++] = (Question){action, copy, VERDICT_PENDING};
+        check->questions = grown;
+        if (check->defer)
+                sd_event_source_set_enabled(check->defer, SD_EVENT_OFF);
+
+        TRY(sd_bus_track_new(m->bus, &check->track, on_vanished, check));
+        TRY(sd_bus_track_add_sender(check->track, check->message));
+        return polkit_check(m, &check->slot, sd_bus_message_get_sender(check->message), action,
+                            details,
+                            sd_bus_message_get_allow_interactive_authorization(check->message) > 0,
+                            check->cancellation, on_verdict, check);
+}
+
+int authorize(Manager *m, sd_bus_message *message, const char *action, char *const *details,
+              sd_bus_error *error) {
+        return authorize_owner(m, message, 0, action, details, error);
+}
+
+int authorize_owner(Manager *m, sd_bus_message *message, uid_t owner, const char *action,
+                    char *const *details, sd_bus_error *error) {
+        Check *check = find(m, message);
+        const Caller *caller;
+        int r;
+
+        for (size_t i = 0; check && i < check->n_questions; i++) {
+                Question *question = &check->questions[i];
+
+                if (!streq(question->action, action) || !details_equal(question->details, details))
+                        continue;
+                return question->verdict == VERDICT_YES ? 1 : refuse(question, message, error);
+        }
+
+        r = caller_get(m, message, &caller, error);
+        if (r <= 0)
+                return r;
+        if (caller->uid == 0 || caller->uid == owner) {
+                audit(action, caller->uid, caller->login_uid, message, details,
+                      caller->uid == 0 ? "done" : "done by its owner");
+                return 1;
+        }
+        if (!check) {
+                r = check_new(m, message, caller, &check, error);
+                if (r < 0)
+                        return r;
+        }
+        r = ask(check, action, details);
+        if (r < 0) {
+                check_free(check);
+                return bus_failure(error, r, "cannot ask polkit");
+        }
+        return 0;
+}
+
+void authorize_hold(Manager *m, sd_bus_message *message) {
+        Check *check = find(m, message);
+
+        if (!check)
+                return;
+        check->held = true;
+        if (check->defer)
+                sd_event_source_set_enabled(check->defer, SD_EVENT_OFF);
+}
+
+void authorize_release(Manager *m, sd_bus_message *message) {
+        Check *check = find(m, message);
+
+        if (!check)
+                return;
+        check->held = false;
+        forget_soon(check);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/bus-util.h"
+#include "daemon/call.h"
+#include "daemon/errors.h"
+#include "daemon/supervisor-client.h"
+
+Call *call_new(Container *c, sd_bus_message *message) {
+        Call *call = calloc(1, sizeof(*call));
+
+        if (!call)
+                return NULL;
+        call->container = container_ref(c);
+        call->message = sd_bus_message_ref(message);
+        return call;
+}
+
+Call *call_free(Call *call) {
+        if (!call)
+                return NULL;
+        container_unref(call->container);
+        sd_bus_message_unref(call->message);
+        free(call);
+        return NULL;
+}
+
+static void on_supervisor_reply(Reply *reply, int *fds, size_t n_fds, void *userdata) {
+        _cleanup_(call_freep) Call *call = userdata;
+
+        if (reply->error.number != 0)
+                reply_failure(call->message, &reply->error);
+        else
+                reply_done_empty(call->message);
+}
+
+int call_supervisor(Container *c, sd_bus_message *message, Request *request, sd_bus_error *error) {
+        _cleanup_(call_freep) Call *call = call_new(c, message);
+        Error e = ERROR_INIT;
+
+        if (!call)
+                return bus_failure(error, ENOMEM, "call");
+        memcpy(request->container, c->record->spec->id, sizeof(request->container));
+        if (supervisor_call(c->manager->supervisor, request, NULL, 0, on_supervisor_reply, call,
+                            &e) < 0)
+                return error_to_bus(&e, error);
+        call = NULL;
+        return 1;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The method Commit. */
+
+#include "daemon/authorize.h"
+#include "daemon/bus-util.h"
+#include "daemon/commit.h"
+#include "daemon/container-methods.h"
+#include "daemon/errors.h"
+#include "daemon/image-config.h"
+#include "daemon/image.h"
+#include "daemon/options.h"
+
+static const Option commit_options[] = {
+        {"message", OPTION_STRING, offsetof(CommitOptions, message)},
+        {"author", OPTION_STRING, offsetof(CommitOptions, author)},
+        {"changes", OPTION_STRV, offsetof(CommitOptions, changes)},
+        {"pause", OPTION_BOOL, offsetof(CommitOptions, pause)},
+        {"include-volumes", OPTION_BOOL, offsetof(CommitOptions, include_volumes)},
+        {"replace", OPTION_BOOL, offsetof(CommitOptions, replace)},
+};
+
+static int read_arguments(sd_bus_message *message, CommitOptions *o, sd_bus_error *error) {
+        _cleanup_json_ Json *scratch = json_object_new_object();
+        Error e = ERROR_INIT;
+        const char *name;
+
+        TRY(sd_bus_message_read(message, "s", &name));
+        if (image_reference_normalize(name, &o->name) < 0)
+                return sd_bus_error_set(error, ERROR_INVALID_ARGS,
+                                        "Argument image is no name for an image");
+        TRY(options_read(message, commit_options, ELEMENTSOF(commit_options), o, error));
+        if (!scratch)
+                return bus_failure(error, ENOMEM, "commit");
+        /* A mistake in a change is found before anything is copied. */
+        return image_config_change(scratch, o->changes, &e) < 0 ? error_to_bus(&e, error) : 0;
+}
+
+static int check_layers(const Container *c, const CommitOptions *o, sd_bus_error *error) {
+        size_t n = strv_length(c->record->spec->layers) + 1;
+
+        if (o->include_volumes && c->record->spec->n_volumes > 0)
+                n++;
+        if (n > LAYERS_MAX)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
+                                         "The image would have %zu layers, at most %d are possible",
+                                         n, LAYERS_MAX);
+        return 0;
+}
+
+int container_method_commit(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        _cleanup_(commit_options_done) CommitOptions o = {.pause = true, .include_volumes = true};
+        Container *c = userdata;
+        Manager *m = c->manager;
+        const Caller *caller;
+        Error e = ERROR_INIT;
+        Job *job;
+        int r;
+
+        TRY(read_arguments(message, &o, error));
+        r = container_authorize(c, message, false, ACTION_COMMIT, "commit", error);
+        if (r > 0)
+                r = caller_get(m, message, &caller, error);
+        if (r > 0)
+                r = container_wait_turn(c, message, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        TRY(job_check_quota(m, caller->uid, error));
+        TRY(check_layers(c, &o, error));
+        if (image_check_name(m, o.name, o.replace, &e) < 0)
+                return error_to_bus(&e, error);
+        job = commit_begin(c, caller->uid, &o, &e);
+        if (!job)
+                return error_to_bus(&e, error);
+        return sd_bus_reply_method_return(message, "o", job->path);
+}

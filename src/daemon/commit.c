@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/commit.h"
+#include "daemon/image-config.h"
+#include "daemon/staging.h"
+#include "daemon/supervisor-client.h"
+#include "shared/log.h"
+
+typedef struct Commit {
+        Container *container;
+        Job *job;
+        uid_t uid;
+        CommitOptions options;
+        Intent intent;
+        int staging;
+        Worker *worker;
+        bool canceled;
+        bool frozen;                 /* by us */
+        char upper[ID_LENGTH + 1];   /* the layer made of the upper directory */
+        char volumes[ID_LENGTH + 1]; /* that of the volumes; empty: none */
+} Commit;
+
+void commit_options_done(CommitOptions *options) {
+        free(options->name);
+        free(options->message);
+        free(options->author);
+        strv_free(options->changes);
+        *options = (CommitOptions){};
+}
+
+static void commit_free(Commit *commit) {
+        commit_options_done(&commit->options);
+        intent_done(&commit->intent);
+        safe_close(commit->staging);
+        container_unref(commit->container);
+        free(commit);
+}
+
+/* The container goes on as soon as everything is copied; also when that has failed. */
+static void thaw(Commit *commit) {
+        Container *c = commit->container;
+        Error e = ERROR_INIT;
+
+        if (!commit->frozen)
+                return;
+        commit->frozen = false;
+        c->frozen = false;
+        if (container_is_up(c) &&
+            supervisor_call_simple(c->manager->supervisor, REQUEST_THAW, c->record->spec->id, NULL,
+                                   NULL, &e) < 0)
+                log_error_object(LOG_ERR, &e, "Container %s stays frozen", c->record->name);
+}
+
+static void finish(Commit *commit, const Error *error, const char *path) {
+        Container *c = commit->container;
+        const char *id = path ? path + strlen(PATH_IMAGES "/") : NULL;
+        JobResult result = {.path = path, .image = id, .name = commit->options.name};
+
+        thaw(commit);
+        job_finish(commit->job, error, error ? NULL : &result);
+        container_busy_end(c);
+        commit_free(commit);
+}
+
+static void fail(Commit *commit, const Error *error) {
+        Manager *m = commit->container->manager;
+
+        intent_drop(m->store, commit->intent.id);
+        finish(commit, error, NULL);
+        manager_empty_trash(m);
+}
+
+/* Whether the job goes on to its next step: not after a failure, and not when it was canceled. */
+static bool goes_on(Commit *commit, const Error *error) {
+        Error e = ERROR_INIT;
+
+        commit->worker = NULL;
+        if (!error && commit->canceled) {
+                error_set(&e, ECANCELED, "commit", "canceled");
+                error = &e;
+        }
+        if (error)
+                fail(commit, error);
+        return !error;
+}
+
+static void on_stored(const Error *error, const char *path, void *userdata) {
+        finish(userdata, error, path);
+}
+
+static int add_layer(Commit *commit, const char *layer, const char *what) {
+        ImageRecord *record = commit->intent.image;
+        HistoryStep step = {
+                .created = record->created,
+                .created_by = (char *)what,
+                .comment = commit->options.message,
+                .author = commit->options.author,
+        };
+
+        memcpy(step.layer, layer, sizeof(step.layer));
+        TRY(strv_extend(&record->layers, layer));
+        return image_record_add_step(record, &step);
+}
+
+/* The new image is the container's, with what has come on top of it. */
+static int inherit(Commit *commit) {
+        Container *c = commit->container;
+        ImageRecord *record = commit->intent.image;
+        Image *base = map_get(&c->manager->images, c->record->image_id);
+        _cleanup_json_ Json *config = NULL;
+
+        if (base) {
+                for (size_t i = 0; i < base->record->n_history; i++)
+                        TRY(image_record_add_step(record, &base->record->history[i]));
+                if (json_object_deep_copy(base->record->config, &config, NULL) < 0)
+                        return -ENOMEM;
+                json_object_put(record->config);
+                record->config = TAKE_PTR(config);
+        }
+        for (char **layer = c->record->spec->layers; *layer; layer++) {
+                if (base && strv_contains(base->record->layers, *layer))
+                        TRY(strv_extend(&record->layers, *layer));
+                else
+                        TRY(add_layer(commit, *layer, "commit"));
+        }
+        return 0;
+}
+
+static int describe_image(Commit *commit, Error *e) {
+        commit->intent.image = image_record_new();
+        if (!commit->intent.image || inherit(commit) < 0 ||
+            add_layer(commit, commit->upper, "commit") < 0 ||
+            (commit->volumes[0] && add_layer(commit, commit->volumes, "commit of volumes") < 0) ||
+            strv_extend(&commit->intent.names, commit->options.name) < 0)
+                return error_oom(e);
+        return image_config_change(commit->intent.image->config, commit->options.changes, e);
+}
+
+/* Everything is there. */
+static void store(Commit *commit) {
+        Container *c = commit->container;
+        bool seals = commit->intent.sealed[0];
+        Error e = ERROR_INIT;
+
+        thaw(commit);
+        if (describe_image(commit, &e) < 0) {
+                fail(commit, &e);
+                return;
+        }
+        commit->job->cancel = NULL;
+        image_store(c->manager, &commit->intent, commit->options.replace, seals ? c : NULL,
+                    on_stored, commit);
+}
+
+static void on_progress(double progress, void *userdata) {
+        Commit *commit = userdata;
+
+        job_progress(commit->job, progress);
+}
+
+static void on_volumes_copied(const Error *error, Json *result, void *userdata) {
+        Commit *commit = userdata;
+        uint64_t size = 0;
+        Error e = ERROR_INIT;
+
+        if (!goes_on(commit, error))
+                return;
+        if (json_get_u64(result, "size", &size) < 0 ||
+            intent_add_layer(&commit->intent, "volumes/0", size, commit->volumes) < 0) {
+                error_oom(&e);
+                fail(commit, &e);
+                return;
+        }
+        store(commit);
+}
+
+static int copy_volumes(Commit *commit, int view, Error *e) {
+        Container *c = commit->container;
+        const ContainerSpec *spec = c->record->spec;
+        _cleanup_(work_done) Work work = {.type = WORK_VOLUMES, .id_base = spec->id_base};
+        _cleanup_close_ int part = -EBADF;
+
+        for (size_t i = 0; i < spec->n_volumes; i++)
+                if (strv_extend(&work.targets, spec->volumes[i].target) < 0)
+                        return error_oom(e);
+        part = store_staging_make_part(commit->staging, "volumes", e);
+        if (part < 0)
+                return part;
+        int fds[] = {part, view};
+        return worker_start(c->manager, commit->uid, &work, fds, ELEMENTSOF(fds), on_progress,
+                            on_volumes_copied, commit, &commit->worker, e);
+}
+
+static void on_view(Reply *reply, int *fds, size_t n_fds, void *userdata) {
+        Commit *commit = userdata;
+        Error *e = &reply->error;
+
+        if (!goes_on(commit, e->number != 0 ? e : NULL))
+                return;
+        if (n_fds != 1)
+                error_set(e, EBADMSG, "supervisor", "unexpected reply");
+        else
+                (void)copy_volumes(commit, fds[0], e);
+        if (e->number != 0)
+                fail(commit, e);
+}
+
+static void on_volumes_open(Container *c, const int *fds, const Error *error, void *userdata) {
+        Commit *commit = userdata;
+        Request request = {
+                .type = REQUEST_VIEW,
+                .spec = c->record->spec,
+                .running = container_is_up(c),
+        };
+        Error e = ERROR_INIT;
+
+        if (!goes_on(commit, error))
+                return;
+        memcpy(request.container, c->record->spec->id, sizeof(request.container));
+        if (supervisor_call(c->manager->supervisor, &request, fds, c->record->spec->n_volumes,
+                            on_view, commit, &e) < 0)
+                fail(commit, &e);
+}
+
+static void begin_volumes(Commit *commit) {
+        Container *c = commit->container;
+
+        if (commit->options.include_volumes && c->record->spec->n_volumes > 0)
+                container_open_volumes(c, false, on_volumes_open, commit);
+        else
+                store(commit);
+}
+
+static void on_upper_copied(const Error *error, Json *result, void *userdata) {
+        Commit *commit = userdata;
+        uint64_t size = 0;
+        Error e = ERROR_INIT;
+
+        if (!goes_on(commit, error))
+                return;
+        if (json_get_u64(result, "size", &size) < 0 ||
+            intent_add_layer(&commit->intent, "upper/0", size, commit->upper) < 0) {
+                error_oom(&e);
+                fail(commit, &e);
+                return;
+        }
+        begin_volumes(commit);
+}
+
+static int copy_upper(Commit *commit, Error *e) {
+        Container *c = commit->container;
+        Work work = {.type = WORK_COPY};
+        _cleanup_close_ int upper = -EBADF, part = -EBADF;
+
+        upper = store_container_open(c->manager->store, c->record->spec->id, "upper", e);
+        if (upper < 0)
+                return upper;
+        part = store_staging_make_part(commit->staging, "upper", e);
+        if (part < 0)
+                return part;
+        int fds[] = {upper, part};
+        return worker_start(c->manager, commit->uid, &work, fds, ELEMENTSOF(fds), on_progress,
+                            on_upper_copied, commit, &commit->worker, e);
+}
+
+static int seal_upper(Commit *commit, Error *e) {
+        if (id_make(commit->upper) < 0)
+                return error_oom(e);
+        memcpy(commit->intent.sealed, commit->upper, sizeof(commit->upper));
+        memcpy(commit->intent.container, commit->container->record->spec->id,
+               sizeof(commit->intent.container));
+        begin_volumes(commit);
+        return 0;
+}
+
+/* A container that somebody looks at is copied too: its upper directory is in use. */
+static void begin_upper(Commit *commit) {
+        Container *c = commit->container;
+        Error e = ERROR_INIT;
+
+        if ((container_is_up(c) || c->mounted ? copy_upper(commit, &e) : seal_upper(commit, &e)) <
+            0)
+                fail(commit, &e);
+}
+
+static void on_frozen(Reply *reply, int *fds, size_t n_fds, void *userdata) {
+        Commit *commit = userdata;
+        Container *c = commit->container;
+
+        if (reply->error.number == 0 && container_is_up(c))
+                c->frozen = commit->frozen = true;
+        /* It may just have ended by itself. */
+        if (goes_on(commit,
+                    reply->error.number != 0 && container_is_up(c) ? &reply->error : NULL))
+                begin_upper(commit);
+}
+
+static void on_cancel(void *userdata) {
+        Commit *commit = userdata;
+
+        commit->canceled = true;
+        if (commit->worker)
+                worker_cancel(commit->worker);
+}
+
+Job *commit_begin(Container *c, uid_t uid, CommitOptions *options, Error *e) {
+        bool freeze = options->pause && container_is_up(c) && c->state != CONTAINER_PAUSED;
+        Commit *commit = calloc(1, sizeof(*commit));
+        Job *job;
+
+        if (!commit) {
+                error_oom(e);
+                return NULL;
+        }
+        commit->container = container_ref(c);
+        commit->uid = uid;
+        commit->staging = -EBADF;
+        commit->options = *options;
+        *options = (CommitOptions){};
+        if (id_make(commit->intent.id) < 0)
+                error_oom(e);
+        else
+                commit->staging = store_staging_make(c->manager->store, commit->intent.id, e);
+        if (commit->staging >= 0)
+                commit->job = job_new(c->manager, "commit", uid, c->path, on_cancel, commit);
+        if (!commit->job) {
+                if (e->number == 0)
+                        error_oom(e);
+                intent_drop(c->manager->store, commit->intent.id);
+                commit_free(commit);
+                return NULL;
+        }
+        job = commit->job;
+        container_busy_begin(c);
+        if (!freeze)
+                begin_upper(commit);
+        else if (supervisor_call_simple(c->manager->supervisor, REQUEST_FREEZE,
+                                        c->record->spec->id, on_frozen, commit, e) < 0)
+                fail(commit, e);
+        return job;
+}

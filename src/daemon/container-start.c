@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Starting a container: its range of user ids, its volumes, and the request to the supervisor. */
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include "daemon/container.h"
+#include "daemon/supervisor-client.h"
+#include "shared/fd.h"
+#include "shared/log.h"
+
+/* Volumes being opened, by a thread. */
+typedef struct VolumeOpening {
+        Container *container;
+        const Volume *volumes; /* of the container's record, where they never change */
+        size_t n;
+        int *fds;
+        bool make;
+        Error error;
+        void (*callback)(Container *c, const int *fds, const Error *error, void *userdata);
+        void *userdata;
+} VolumeOpening;
+
+static int open_source(const Volume *volume, bool make, Error *e) {
+        _cleanup_close_ int root = -EBADF;
+        int fd;
+
+        fd = open(volume->source, O_PATH | O_CLOEXEC);
+        if (fd >= 0)
+                return fd;
+        /* What a caller opened itself must be found again, not made. */
+        if (errno != ENOENT || !make || volume->device != 0)
+                return error_set(e, errno, "volume", "cannot open %s", volume->source);
+        root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0)
+                return error_set(e, errno, "volume", "cannot open /");
+        fd = fd_mkdir_in_root(root, volume->source, 0, 0);
+        return fd >= 0 ? fd : error_set(e, fd, "volume", "cannot make %s", volume->source);
+}
+
+/* A path that leads elsewhere by now must not give away what the caller never had. */
+static int check_source(const Volume *volume, int fd, Error *e) {
+        struct stat st;
+
+        if (volume->device == 0)
+                return 0;
+        if (fstat(fd, &st) < 0)
+                return error_set(e, errno, "volume", "%s", volume->source);
+        if (st.st_dev != volume->device || st.st_ino != volume->inode)
+                return error_set(e, ESTALE, "volume", "%s is not the directory that was given",
+                                 volume->source);
+        return 0;
+}
+
+static void open_in_thread(void *argument) {
+        VolumeOpening *opening = argument;
+
+        for (size_t i = 0; i < opening->n; i++) {
+                const Volume *volume = &opening->volumes[i];
+
+                if (opening->fds[i] >= 0)
+                        continue;
+                opening->fds[i] = open_source(volume, opening->make, &opening->error);
+                if (opening->fds[i] < 0 ||
+                    check_source(volume, opening->fds[i], &opening->error) < 0)
+                        return;
+        }
+}
+
+static void opening_done(void *argument) {
+        VolumeOpening *opening = argument;
+        const Error *error = opening->error.number != 0 ? &opening->error : NULL;
+
+        opening->callback(opening->container, opening->fds, error, opening->userdata);
+        if (opening->fds)
+                fd_close_many(opening->fds, opening->n);
+        free(opening->fds);
+        container_unref(opening->container);
+        free(opening);
+}
+
+void container_open_volumes(Container *c, bool make,
+                            void (*callback)(Container *c, const int *fds, const Error *error,
+                                             void *userdata),
+                            void *userdata) {
+        VolumeOpening *opening = calloc(1, sizeof(*opening));
+        bool complete = true;
+        Error e = ERROR_INIT;
+        int r;
+
+        if (!opening) {
+                error_oom(&e);
+                callback(c, NULL, &e, userdata);
+                return;
+        }
+        *opening = (VolumeOpening){
+                .container = container_ref(c),
+                .volumes = c->record->spec->volumes,
+                .make = make,
+                .callback = callback,
+                .userdata = userdata,
+                .fds = calloc(c->record->spec->n_volumes + 1, sizeof(int)),
+        };
+        if (!opening->fds) {
+                error_oom(&opening->error);
+                opening_done(opening);
+                return;
+        }
+        for (; opening->n < c->record->spec->n_volumes; opening->n++) {
+                int given = c->volume_fds ? c->volume_fds[opening->n] : -EBADF;
+
+                opening->fds[opening->n] = given >= 0 ? fcntl(given, F_DUPFD_CLOEXEC, 3) : -EBADF;
+                complete = complete && opening->fds[opening->n] >= 0;
+        }
+        if (complete) {
+                opening_done(opening);
+                return;
+        }
+        r = offload_run(c->manager->offload, c->record->owner, open_in_thread, opening_done,
+                        opening);
+        if (r < 0) {
+                error_set(&opening->error, r, "volume", "too many volumes are being opened");
+                opening_done(opening);
+        }
+}
+
+typedef struct Start {
+        void (*callback)(Container *c, const Error *error, void *userdata);
+        void *userdata;
+        Container *container;
+} Start;
+
+static void finish(Start *start, const Error *error) {
+        Container *c = start->container;
+
+        container_drop_given(c);
+        start->callback(c, error, start->userdata);
+        free(start);
+        if (!error)
+                container_save(c);
+        container_busy_end(c);
+}
+
+static void failed(Start *start, const Error *error) {
+        Container *c = start->container;
+        char text[640];
+
+        ranges_release(&c->manager->ranges, c->record->spec->id_base);
+        c->record->spec->id_base = 0;
+        error_format(error, text, sizeof(text));
+        if (free_and_strdup(&c->record->error, text) >= 0)
+                container_changed(c, "Error", NULL);
+        finish(start, error);
+}
+
+static void on_started(Reply *reply, int *fds, size_t n_fds, void *userdata) {
+        Start *start = userdata;
+        Container *c = start->container;
+        ContainerRun run = {
+                .pid = reply->pid,
+                .cgroup = reply->cgroup,
+                .started_at = reply->started_at,
+        };
+        Error e = ERROR_INIT;
+
+        if (reply->error.number != 0) {
+                failed(start, &reply->error);
+                return;
+        }
+        if (container_running(c, &run) < 0) {
+                error_oom(&e);
+                failed(start, &e);
+                return;
+        }
+        container_changed(c, "State", "Pid", "StartedAt", "CgroupPath", "ExitCode", "Error",
+                          "OOMKilled", NULL);
+        finish(start, NULL);
+}
+
+static int send_start(Start *start, const int *volumes, Error *e) {
+        Container *c = start->container;
+        ContainerSpec spec = *c->record->spec; /* lent */
+        Request request = {
+                .type = REQUEST_START,
+                .spec = &spec,
+                .attach = (uint32_t)c->n_attached,
+        };
+        int fds[FD_PASS_MAX];
+        size_t n = 0;
+
+        if (spec.n_volumes + 3 + c->n_attached > FD_PASS_MAX)
+                return error_set(e, E2BIG, "volume", "too many volumes");
+        memcpy(request.container, spec.id, sizeof(request.container));
+        c->given = false;
+        for (size_t i = 0; i < 3; i++)
+                if (c->streams[i] >= 0) {
+                        spec.process.streams[i] = STREAM_GIVEN;
+                        fds[n++] = c->streams[i];
+                        c->given = true;
+                }
+        for (size_t i = 0; i < spec.n_volumes; i++)
+                fds[n++] = volumes[i];
+        for (size_t i = 0; i < c->n_attached; i++)
+                fds[n++] = c->attached[i];
+        return supervisor_call(c->manager->supervisor, &request, fds, n, on_started, start, e);
+}
+
+static void on_volumes(Container *c, const int *fds, const Error *error, void *userdata) {
+        Start *start = userdata;
+        Error e = ERROR_INIT;
+
+        if (!error && send_start(start, fds, &e) < 0)
+                error = &e;
+        if (error)
+                failed(start, error);
+}
+
+/* Two overlays must not share an upper directory. */
+static int end_mount(Container *c, Error *e) {
+        if (!c->mounted)
+                return 0;
+        c->mounted = false;
+        return supervisor_call_simple(c->manager->supervisor, REQUEST_UNMOUNT, c->record->spec->id,
+                                      NULL, NULL, e);
+}
+
+void container_start(Container *c, void (*callback)(Container *c, const Error *error, void *userdata),
+                     void *userdata) {
+        ContainerSpec *spec = c->record->spec;
+        Start *start = calloc(1, sizeof(*start));
+        Error e = ERROR_INIT;
+        int r;
+
+        if (!start) {
+                error_oom(&e);
+                callback(c, &e, userdata);
+                return;
+        }
+        *start = (Start){callback, userdata, c};
+        container_busy_begin(c);
+        r = end_mount(c, &e);
+        if (r >= 0 && !spec->host_userns) {
+                r = ranges_take(&c->manager->ranges, &spec->id_base);
+                if (r < 0)
+                        error_set(&e, r, "ids", "all ranges of user ids are in use");
+        }
+        if (r < 0) {
+                failed(start, &e);
+                return;
+        }
+        container_open_volumes(c, true, on_volumes, start);
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <stdarg.h>
+
+#include "daemon/authorize.h"
+#include "daemon/call.h"
+#include "daemon/container.h"
+#include "daemon/errors.h"
+#include "daemon/image.h"
+#include "daemon/process.h"
+#include "daemon/supervisor-client.h"
+#include "daemon/waiter.h"
+#include "shared/fd.h"
+#include "shared/log.h"
+
+#define PARKED_MAX 64
+
+static const char *const state_names[_CONTAINER_STATE_MAX] = {
+        [CONTAINER_CREATED] = "created",   [CONTAINER_RUNNING] = "running",
+        [CONTAINER_PAUSED] = "paused",     [CONTAINER_STOPPING] = "stopping",
+        [CONTAINER_EXITED] = "exited",     [CONTAINER_REMOVING] = "removing",
+        [CONTAINER_DEAD] = "dead",
+};
+
+const char *container_state_to_string(ContainerState state) {
+        return state_names[state];
+}
+
+Container *container_ref(Container *c) {
+        c->n_ref++;
+        return c;
+}
+
+Container *container_unref(Container *c) {
+        if (!c || --c->n_ref > 0)
+                return NULL;
+        for (size_t i = 0; i < c->n_parked; i++)
+                sd_bus_message_unref(c->parked[i]);
+        free(c->parked);
+        container_drop_given(c);
+        container_record_free(c->record);
+        sd_event_source_disable_unref(c->stop_timer);
+        free(c->cgroup);
+        free(c->path);
+        free(c);
+        return NULL;
+}
+
+void container_drop_given(Container *c) {
+        fd_close_many(c->streams, 3);
+        if (c->volume_fds)
+                fd_close_many(c->volume_fds, c->record->spec->n_volumes);
+        free(c->volume_fds);
+        c->volume_fds = NULL;
+        fd_close_many(c->attached, c->n_attached);
+        c->n_attached = 0;
+}
+
+int container_add(Manager *m, ContainerRecord *record, Container **ret) {
+        _cleanup_(container_unrefp) Container *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c) {
+                container_record_free(record);
+                return -ENOMEM;
+        }
+        c->n_ref = 1;
+        c->manager = m;
+        c->record = record;
+        c->state = record->state == RECORD_CREATED ? CONTAINER_CREATED : CONTAINER_EXITED;
+        for (size_t i = 0; i < 3; i++)
+                c->streams[i] = -EBADF;
+        c->path = strf(PATH_CONTAINERS "/%s", record->spec->id);
+        if (!c->path)
+                return -ENOMEM;
+        r = map_put(&m->container_names, record->name, c);
+        if (r < 0)
+                return r;
+        r = map_put(&m->containers, record->spec->id, c);
+        if (r >= 0)
+                r = layers_use(m, record->spec->layers);
+        if (r < 0) {
+                map_remove(&m->containers, record->spec->id);
+                map_remove(&m->container_names, record->name);
+                return r;
+        }
+        LIST_PREPEND(m->container_list, c, links);
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+void container_announce(Container *c) {
+        Manager *m = c->manager;
+        int r;
+
+        c->announced = true;
+        m->n_announced++;
+        if (!m->exported)
+                return;
+        r = sd_bus_emit_object_added(m->bus, c->path);
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Cannot announce container %s", c->record->spec->id);
+        manager_counts_changed(m);
+}
+
+/* Calls that were put aside are dispatched again. */
+static void unpark(Container *c) {
+        Manager *m = c->manager;
+        sd_bus_message **parked = TAKE_PTR(c->parked);
+        size_t n = c->n_parked;
+
+        c->n_parked = 0;
+        for (size_t i = 0; i < n; i++) {
+                int r;
+
+                r = sd_bus_message_rewind(parked[i], true);
+                if (r >= 0)
+                        r = sd_bus_enqueue_for_read(m->bus, parked[i]);
+                if (r < 0)
+                        reply_error(parked[i], ERROR_LIMITS_EXCEEDED, "Not enough memory");
+                authorize_release(m, parked[i]);
+                sd_bus_message_unref(parked[i]);
+        }
+        free(parked);
+}
+
+static void refuse_exit_hooks(Container *c) {
+        ExitHook *hooks = TAKE_PTR(c->exit_hooks);
+
+        LIST_FOREACH(hook, hooks, links) {
+                reply_error(hook->call->message, ERROR_NO_SUCH_CONTAINER,
+                            "Container %s has been removed", c->record->name);
+                call_free(hook->call);
+                free(hook);
+        }
+}
+
+void container_forget(Container *c) {
+        Manager *m = c->manager;
+        int r;
+
+        if (c->forgotten)
+                return;
+        waiters_refuse(c);
+        refuse_exit_hooks(c);
+        while (c->processes)
+                process_free(c->processes);
+        if (c->announced) {
+                if (m->exported) {
+                        /* While it can still be found. */
+                        r = sd_bus_emit_object_removed(m->bus, c->path);
+                        if (r < 0)
+                                log_errno(LOG_WARNING, r, "Cannot announce the end of container %s",
+                                          c->record->spec->id);
+                }
+                c->announced = false;
+                m->n_announced--;
+        }
+        c->forgotten = true;
+        map_remove(&m->containers, c->record->spec->id);
+        map_remove(&m->container_names, c->record->name);
+        LIST_REMOVE(m->container_list, c, links);
+        r = m->ending ? 0 : layers_unuse(m, c->record->spec->layers, NULL);
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Layers of container %s are left", c->record->spec->id);
+        unpark(c);
+        manager_counts_changed(m);
+        container_unref(c);
+}
+
+Container *container_by_id(Manager *m, const char *id) {
+        return map_get(&m->containers, id);
+}
+
+int container_find(Manager *m, const char *id_or_name, Container **ret, sd_bus_error *error) {
+        Container *found = map_get(&m->container_names, id_or_name);
+
+        if (found && !found->announced)
+                found = NULL;
+        if (!found && id_prefix_is_valid(id_or_name)) {
+                LIST_FOREACH(c, m->container_list, links) {
+                        if (!c->announced || !startswith(c->record->spec->id, id_or_name))
+                                continue;
+                        if (found)
+                                return sd_bus_error_setf(
+                                        error, ERROR_INVALID_ARGS,
+                                        "More than one container has an id that begins with %s",
+                                        id_or_name);
+                        found = c;
+                }
+        }
+        if (!found)
+                return sd_bus_error_setf(error, ERROR_NO_SUCH_CONTAINER,
+                                         "No such container: %.256s", id_or_name);
+        *ret = found;
+        return 0;
+}
+
+bool container_is_up(const Container *c) {
+        return c->pid != 0;
+}
+
+void container_changed(Container *c, const char *property, ...) {
+        char *names[24];
+        size_t n = 0;
+        va_list ap;
+        int r;
+
+        if (!c->announced || !c->manager->exported)
+                return;
+        va_start(ap, property);
+        for (; property && n + 1 < ELEMENTSOF(names); property = va_arg(ap, const char *))
+                names[n++] = (char *)property;
+        va_end(ap);
+        names[n] = NULL;
+        r = sd_bus_emit_properties_changed_strv(c->manager->bus, c->path, "org.mydocker.Container",
+                                                names);
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Cannot announce changes of container %s",
+                          c->record->spec->id);
+}
+
+void container_save(Container *c) {
+        Error e = ERROR_INIT;
+
+        if (!c->forgotten && store_container_write(c->manager->store, c->record, &e) < 0)
+                log_error_object(LOG_ERR, &e, "Container %s", c->record->name);
+}
+
+int container_wait_turn(Container *c, sd_bus_message *message, sd_bus_error *error) {
+        sd_bus_message **grown;
+
+        if (!c->busy)
+                return 1;
+        if (c->n_parked >= PARKED_MAX)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
+                                         "Too many calls wait for container %s", c->record->name);
+        grown = reallocarray(c->parked, c->n_parked + 1, sizeof(*grown));
+        if (!grown)
+                return bus_failure(error, ENOMEM, "container");
+        grown[c->n_parked++] = sd_bus_message_ref(message);
+        c->parked = grown;
+        authorize_hold(c->manager, message);
+        return 0;
+}
+
+void container_busy_begin(Container *c) {
+        c->busy = true;
+        container_ref(c);
+}
+
+void container_busy_end(Container *c) {
+        c->busy = false;
+        unpark(c);
+        container_settle(c);
+        container_unref(c);
+}
+
+void container_settle(Container *c) {
+        /* Whoever waits for one of them hears of its end first. */
+        LIST_FOREACH(p, c->processes, links) {
+                if (p->pid != 0)
+                        return;
+        }
+        if (c->record->auto_remove && c->state == CONTAINER_EXITED && !c->busy && !c->forgotten)
+                container_remove(c, NULL, NULL);
+}
+
+int container_on_exit(Container *c, void (*callback)(Container *c, Call *call), Call *call) {
+        ExitHook *hook = calloc(1, sizeof(*hook));
+
+        if (!hook)
+                return -ENOMEM;
+        hook->callback = callback;
+        hook->call = call;
+        LIST_APPEND(c->exit_hooks, hook, links);
+        return 0;
+}
+
+int container_running(Container *c, const ContainerRun *run) {
+        if (!container_is_up(c))
+                c->manager->n_running++;
+        TRY(free_and_strdup(&c->cgroup, run->cgroup ?: ""));
+        c->pid = run->pid;
+        c->frozen = run->frozen;
+        c->state = run->frozen ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+        c->record->state = RECORD_RUNNING;
+        c->record->started_at = run->started_at;
+        c->record->exit_code = -1;
+        c->record->oom_killed = false;
+        free(c->record->error);
+        c->record->error = NULL;
+        manager_counts_changed(c->manager);
+        return 0;
+}
+
+int container_details(const Container *c, const char *verb, const char *user, char ***ret) {
+        _cleanup_strv_free_ char **details = NULL;
+        char owner[16];
+
+        snprintf(owner, sizeof(owner), "%u", c->record->owner);
+        TRY(details_add(&details, "container", c->record->name));
+        TRY(details_add(&details, "id", c->record->spec->id));
+        TRY(details_add(&details, "image", c->record->image));
+        TRY(details_add(&details, "owner", owner));
+        TRY(details_add(&details, "verb", verb));
+        TRY(details_add(&details, "user", user ?: c->record->spec->process.user));
+        json_object_object_foreach(c->record->labels, key, value) {
+                _cleanup_free_ char *name = strf("label.%s", key);
+
+                if (!name)
+                        return -ENOMEM;
+                TRY(details_add(&details, name, json_object_get_string(value)));
+        }
+        *ret = TAKE_PTR(details);
+        return 0;
+}
+
+int container_authorize(Container *c, sd_bus_message *message, bool owner_may, const char *action,
+                        const char *verb, sd_bus_error *error) {
+        _cleanup_strv_free_ char **details = NULL;
+
+        if (container_details(c, verb, NULL, &details) < 0)
+                return bus_failure(error, ENOMEM, "container");
+        return authorize_owner(c->manager, message, owner_may ? c->record->owner : 0, action,
+                               details, error);
+}
+
+/* The supervisor's record of how it ended is of no more use once ours has it. */
+static void forget_exit_record(Container *c) {
+        _cleanup_free_ char *path = NULL;
+
+        path = strf("%s/exits/%s.json", c->manager->config.runtime_dir, c->record->spec->id);
+        if (path && unlink(path) < 0 && errno != ENOENT)
+                log_errno(LOG_WARNING, errno, "Cannot remove %s", path);
+}
+
+static void run_exit_hooks(Container *c) {
+        ExitHook *hooks = TAKE_PTR(c->exit_hooks);
+
+        LIST_FOREACH(hook, hooks, links) {
+                hook->callback(c, hook->call);
+                free(hook);
+        }
+}
+
+void container_exited(Container *c, const Event *event) {
+        Manager *m = c->manager;
+        ContainerRecord *record = c->record;
+
+        container_ref(c);
+        if (container_is_up(c))
+                m->n_running--;
+        c->pid = 0;
+        free(c->cgroup);
+        c->cgroup = NULL;
+        c->frozen = false;
+        c->stop_timer = sd_event_source_disable_unref(c->stop_timer);
+        ranges_release(&m->ranges, record->spec->id_base);
+        record->spec->id_base = 0;
+        record->state = RECORD_EXITED;
+        record->paused = false;
+        record->exit_code = event->status;
+        record->oom_killed |= event->oom_killed;
+        record->finished_at = event->finished_at;
+        c->state = CONTAINER_EXITED;
+
+        container_changed(c, "State", "ExitCode", "OOMKilled", "Pid", "FinishedAt", "CgroupPath",
+                          NULL);
+        manager_counts_changed(m);
+        waiters_answer(c, NULL, record->exit_code);
+        LIST_FOREACH(follower, c->followers, links)
+                worker_end_input(follower->worker);
+        if (c->mounted) {
+                Error e = ERROR_INIT;
+
+                c->mounted = false;
+                if (supervisor_call_simple(m->supervisor, REQUEST_UNMOUNT, record->spec->id, NULL,
+                                           NULL, &e) < 0)
+                        log_error_object(LOG_WARNING, &e, "Container %s", record->name);
+        }
+        container_save(c);
+        forget_exit_record(c);
+        run_exit_hooks(c);
+        container_settle(c);
+        container_unref(c);
+}

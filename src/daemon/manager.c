@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "daemon/authorize.h"
+#include "daemon/container.h"
+#include "daemon/image.h"
+#include "daemon/job.h"
+#include "daemon/manager.h"
+#include "daemon/process.h"
+#include "daemon/supervisor-client.h"
+#include "daemon/waiter.h"
+#include "daemon/worker-client.h"
+#include "shared/log.h"
+#include "shared/process.h"
+
+Manager *manager_free(Manager *m) {
+        if (!m)
+                return NULL;
+        /* What goes on is ended, and whoever began it hears so; nothing new is begun. */
+        m->ending = true;
+        workers_done(m);
+        m->supervisor = supervisor_free(m->supervisor);
+        m->offload = offload_free(m->offload);
+        /* From here on nothing is announced any more. */
+        m->exported = false;
+        jobs_done(m);
+        waiters_done(m);
+        checks_done(m);
+        callers_done(m);
+        while (m->container_list)
+                container_forget(m->container_list);
+        while (m->image_list)
+                image_free(m->image_list);
+        MAP_FOREACH(slot, &m->layers)
+                free(slot->value);
+        map_done(&m->containers);
+        map_done(&m->container_names);
+        map_done(&m->images);
+        map_done(&m->layers);
+        sd_event_source_disable_unref(m->counts_source);
+        sd_event_source_disable_unref(m->trash_source);
+        sd_bus_flush_close_unref(m->bus);
+        sd_event_unref(m->event);
+        store_free(m->store);
+        ranges_done(&m->ranges);
+        strv_free(m->features);
+        free(m->supervisor_version);
+        config_done(&m->config);
+        free(m);
+        return NULL;
+}
+
+static int load_store(Manager *m, Error *e) {
+        _cleanup_(store_contents_done) StoreContents contents = {};
+
+        TRY(store_load(m->store, &contents, e));
+        for (size_t i = 0; i < contents.n_images; i++)
+                if (image_add(m, TAKE_PTR(contents.images[i]), NULL) < 0)
+                        return error_oom(e);
+        /* Oldest first, so that the list is newest first. */
+        for (size_t n = contents.n_containers; n > 0; n--) {
+                ContainerRecord **oldest = NULL;
+                Container *c;
+                int r;
+
+                for (size_t i = 0; i < contents.n_containers; i++)
+                        if (contents.containers[i] &&
+                            (!oldest ||
+                             contents.containers[i]->created_at < (*oldest)->created_at))
+                                oldest = &contents.containers[i];
+                r = container_add(m, TAKE_PTR(*oldest), &c);
+                if (r == -EEXIST) {
+                        log_error("Ignoring one of two containers with the same name");
+                        continue;
+                }
+                if (r < 0)
+                        return error_oom(e);
+                container_announce(c);
+        }
+        return 0;
+}
+
+static int open_bus(Manager *m, Error *e) {
+        int r;
+
+        r = sd_bus_open_system(&m->bus);
+        if (r >= 0)
+                r = sd_bus_set_exit_on_disconnect(m->bus, true);
+        if (r >= 0)
+                r = sd_bus_attach_event(m->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
+        return r < 0 ? error_set(e, r, "bus", "cannot connect to the system bus") : 0;
+}
+
+int manager_new(Config *config, Manager **ret, Error *e) {
+        _cleanup_(manager_freep) Manager *m = calloc(1, sizeof(*m));
+        int r;
+
+        if (!m)
+                return error_oom(e);
+        m->config = *config;
+        *config = (Config){};
+        if (ranges_init(&m->ranges, (uint32_t)m->config.id_range_start,
+                        (uint32_t)m->config.id_range_count) < 0)
+                return error_oom(e);
+        if (mkdir(m->config.runtime_dir, 0700) < 0 && errno != EEXIST)
+                return error_set(e, errno, "runtime", "cannot make %s", m->config.runtime_dir);
+        TRY(store_open(m->config.state_dir, &m->store, e));
+        TRY(load_store(m, e));
+        r = sd_event_default(&m->event);
+        if (r >= 0)
+                r = offload_new(m->event, &m->offload);
+        if (r < 0)
+                return error_set(e, r, "daemon", "cannot make the event loop");
+        TRY(open_bus(m, e));
+        r = supervisor_new(m, &m->supervisor);
+        if (r < 0)
+                return error_oom(e);
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        Manager *m = userdata;
+        uint32_t result = 0;
+
+        if (sd_bus_message_is_method_error(reply, NULL) ||
+            sd_bus_message_read(reply, "u", &result) < 0 || result != 1) {
+                log_error("Cannot get the name " BUS_NAME " on the bus: %s",
+                          sd_bus_message_is_method_error(reply, NULL)
+                                  ? sd_bus_message_get_error(reply)->message
+                                  : "another process has it");
+                sd_event_exit(m->event, EXIT_FAILURE);
+                return 0;
+        }
+        log_info("mydockerd " PACKAGE_VERSION " is ready, with %u containers", m->n_announced);
+        (void)sd_notify(false, "READY=1");
+        return 0;
+}
+
+/* All objects are there before the name is: whoever waits for it finds them. */
+static int begin(Manager *m) {
+        TRY(manager_export(m));
+        TRY(containers_export(m));
+        TRY(processes_export(m));
+        TRY(images_export(m));
+        TRY(jobs_export(m));
+        m->exported = true;
+        return sd_bus_request_name_async(m->bus, NULL, BUS_NAME, 0, on_name, m);
+}
+
+/* What a container's processes are that exec has begun, as the supervisor knows them. */
+static void reconcile_processes(Container *c, const InventoryContainer *found) {
+        for (size_t i = 0; i < found->n_processes; i++) {
+                const InventoryProcess *entry = &found->processes[i];
+                Process *p;
+
+                if (entry->process == 0 || process_by_number(c, entry->process))
+                        continue;
+                p = process_new(c, entry->process);
+                if (!p)
+                        continue;
+                p->pid = entry->pid;
+                p->tty = entry->tty;
+                p->owner = c->record->owner;
+                process_announce(p);
+        }
+        LIST_FOREACH(p, c->processes, links) {
+                bool running = false;
+
+                for (size_t i = 0; i < found->n_processes; i++)
+                        running = running || found->processes[i].process == p->number;
+                if (p->pid != 0 && !running)
+                        process_exited(p, -1);
+        }
+}
+
+/* Return: whether the container runs. */
+static bool reconcile_running(Container *c, const InventoryContainer *found) {
+        ContainerRun run = {
+                .cgroup = found->cgroup,
+                .started_at = found->started_at,
+                .frozen = found->frozen && c->record->paused,
+        };
+        Error e = ERROR_INIT;
+
+        /* An earlier daemon froze it for a commit and could not thaw it. */
+        if (found->frozen && !c->record->paused &&
+            supervisor_call_simple(c->manager->supervisor, REQUEST_THAW, found->id, NULL, NULL,
+                                   &e) < 0)
+                log_error_object(LOG_ERR, &e, "Container %s stays frozen", c->record->name);
+        for (size_t i = 0; i < found->n_processes; i++)
+                if (found->processes[i].process == 0)
+                        run.pid = found->processes[i].pid;
+        if (run.pid == 0)
+                return false;
+        if (c->pid != run.pid) {
+                c->record->spec->id_base = found->id_base;
+                ranges_mark(&c->manager->ranges, found->id_base);
+                if (container_running(c, &run) < 0)
+                        log_warning("Not enough memory for container %s", c->record->name);
+                container_changed(c, "State", "Pid", "StartedAt", "CgroupPath", "ExitCode",
+                                  "Error", "OOMKilled", NULL);
+                container_save(c);
+        }
+        reconcile_processes(c, found);
+        return true;
+}
+
+/* A container that does not run: it may have ended while nobody listened. */
+static void reconcile_ended(Container *c) {
+        _cleanup_free_ char *path = NULL;
+        _cleanup_json_ Json *json = NULL;
+        Event event = {.status = -1, .finished_at = now_realtime()};
+        bool known = false;
+
+        path = strf("%s/exits/%s.json", c->manager->config.runtime_dir, c->record->spec->id);
+        if (path && json_read_file_at(AT_FDCWD, path, RECORD_SIZE_MAX, &json) >= 0) {
+                Event recorded;
+
+                known = event_decode(json, &recorded) >= 0;
+                if (known)
+                        event = recorded;
+        }
+        if (!known && !container_is_up(c) && c->record->state != RECORD_RUNNING)
+                return;
+        if (!known)
+                log_warning("How container %s ended is not known", c->record->name);
+        container_exited(c, &event);
+}
+
+static bool is_mounted(Container *c) {
+        _cleanup_free_ char *path = strf("%s/merged", c->record->spec->id);
+        struct statx st;
+
+        return path &&
+               statx(c->manager->store->containers, path, AT_SYMLINK_NOFOLLOW, 0, &st) >= 0 &&
+               (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+static const InventoryContainer *find_in(const Inventory *inventory, const char *id) {
+        for (size_t i = 0; i < inventory->n_containers; i++)
+                if (streq(inventory->containers[i].id, id))
+                        return &inventory->containers[i];
+        return NULL;
+}
+
+/* Containers that the supervisor has and we have no record of: their start was never confirmed. */
+static void kill_unknown(Manager *m, const Inventory *inventory) {
+        for (size_t i = 0; i < inventory->n_containers; i++) {
+                const char *id = inventory->containers[i].id;
+                Error e = ERROR_INIT;
+
+                if (container_by_id(m, id))
+                        continue;
+                log_warning("Killing container %s, of which there is no record", id);
+                if (supervisor_call_simple(m->supervisor, REQUEST_KILL, id, NULL, NULL, &e) < 0)
+                        log_error_object(LOG_ERR, &e, "Cannot kill container %s", id);
+        }
+}
+
+void manager_reconcile(Manager *m, Inventory *inventory) {
+        int r = 0;
+
+        strv_free(m->features);
+        m->features = TAKE_PTR(inventory->features);
+        m->cgroup_version = inventory->cgroup_version;
+        if (free_and_strdup(&m->supervisor_version, inventory->version) < 0)
+                log_warning("Not enough memory");
+        kill_unknown(m, inventory);
+        LIST_FOREACH(c, m->container_list, links) {
+                const InventoryContainer *found = find_in(inventory, c->record->spec->id);
+
+                if (c->busy)
+                        continue; /* its own reply says what became of it */
+                c->mounted = is_mounted(c);
+                if (!found || !reconcile_running(c, found))
+                        reconcile_ended(c);
+        }
+        if (!m->exported)
+                r = begin(m);
+        if (r < 0) {
+                log_errno(LOG_ERR, r, "Cannot offer our objects on the bus");
+                sd_event_exit(m->event, EXIT_FAILURE);
+                return;
+        }
+        manager_empty_trash(m);
+        layers_count(m);
+}
+
+void manager_on_event(Manager *m, const Event *event) {
+        Container *c = container_by_id(m, event->container);
+        Process *p;
+
+        if (!c)
+                return; /* one that was never confirmed, or is already gone */
+        if (event->type == EVENT_OOM) {
+                c->record->oom_killed = true;
+                container_changed(c, "OOMKilled", NULL);
+        } else if (event->process == 0) {
+                container_exited(c, event);
+        } else {
+                p = process_by_number(c, event->process);
+                if (p)
+                        process_exited(p, event->status);
+                container_settle(c);
+        }
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/container.h"
+#include "daemon/staging.h"
+#include "shared/log.h"
+
+typedef struct Storing {
+        Manager *manager;
+        Intent intent;
+        bool replace;
+        Container *sealed;
+        char *path;
+        StoredCallback callback;
+        void *userdata;
+} Storing;
+
+static void finish(Storing *s, const Error *error) {
+        Manager *m = s->manager;
+
+        s->callback(error, s->path, s->userdata);
+        intent_done(&s->intent);
+        container_unref(s->sealed);
+        free(s->path);
+        free(s);
+        manager_empty_trash(m);
+        layers_count(m);
+}
+
+/* The disk holds all of it: now others may hear. */
+static void on_lasting(int result, void *userdata) {
+        Storing *s = userdata;
+        Error e = ERROR_INIT;
+
+        if (result < 0) {
+                error_set(&e, result, "store", "cannot write to the disk");
+                finish(s, &e);
+                return;
+        }
+        if (image_made(s->manager, &s->intent, &s->path, &e) < 0) {
+                finish(s, &e);
+                return;
+        }
+        finish(s, NULL);
+}
+
+/* The container's chain in memory, as the intent has changed it on disk. */
+static int grow_chain(Storing *s) {
+        char *layer[] = {s->intent.sealed, NULL};
+
+        if (!s->sealed)
+                return 0;
+        TRY(strv_extend(&s->sealed->record->spec->layers, s->intent.sealed));
+        return layers_use(s->manager, layer);
+}
+
+static int check_names(Storing *s, Error *e) {
+        for (char **name = s->intent.names; name && *name; name++)
+                TRY(image_check_name(s->manager, *name, s->replace, e));
+        return 0;
+}
+
+/* What was copied, or written in the container, is on disk, and so is the intent. */
+static void on_intended(int result, void *userdata) {
+        Storing *s = userdata;
+        Manager *m = s->manager;
+        Error e = ERROR_INIT;
+        int r;
+
+        r = result < 0 ? error_set(&e, result, "store", "cannot write to the disk")
+                       : check_names(s, &e);
+        if (r < 0) {
+                intent_drop(m->store, s->intent.id);
+                finish(s, &e);
+                return;
+        }
+        r = intent_apply(m->store, &s->intent, &e);
+        if (r >= 0 && grow_chain(s) < 0)
+                r = error_oom(&e);
+        if (r >= 0 && offload_sync(m->offload, m->store->fd, on_lasting, s) < 0)
+                r = error_oom(&e);
+        if (r < 0)
+                finish(s, &e);
+}
+
+void image_store(Manager *m, Intent *intent, bool replace, Container *sealed,
+                 StoredCallback callback, void *userdata) {
+        Storing *s = calloc(1, sizeof(*s));
+        Error e = ERROR_INIT;
+        int r;
+
+        if (!s) {
+                error_oom(&e);
+                intent_drop(m->store, intent->id);
+                intent_done(intent);
+                callback(&e, NULL, userdata);
+                return;
+        }
+        *s = (Storing){
+                .manager = m,
+                .intent = *intent,
+                .replace = replace,
+                .sealed = sealed ? container_ref(sealed) : NULL,
+                .callback = callback,
+                .userdata = userdata,
+        };
+        *intent = (Intent){};
+        r = check_names(s, &e);
+        if (r >= 0)
+                r = intent_write(m->store, &s->intent, &e);
+        if (r >= 0 && offload_sync(m->offload, m->store->fd, on_intended, s) < 0)
+                r = error_oom(&e);
+        if (r < 0) {
+                intent_drop(m->store, s->intent.id);
+                finish(s, &e);
+        }
+}

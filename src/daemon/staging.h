@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* How an image comes into the store, whoever made it: its layers lie in a staging directory (or are a
+ * container's upper directory), the intent says what shall become of them, and all of it is made to
+ * last before anybody is told. */
+
+#include "daemon/image.h"
+
+/* Called with NULL when the image is there; `path` is its object. Otherwise nothing is left. */
+typedef void (*StoredCallback)(const Error *error, const char *path, void *userdata);
+
+/* Carries out the intent, which it takes over: writes it, waits for the disk, applies it, waits again,
+ * announces the image. With `replace` false a name that another image has by now is an error. `sealed`
+ * is the container that is sealed, or NULL.
+ * `callback` is called exactly once, maybe at once. */
+void image_store(Manager *m, Intent *intent, bool replace, Container *sealed,
+                 StoredCallback callback, void *userdata);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+
+#include "daemon/image-config.h"
+#include "shared/test.h"
+
+static Json *parse(const char *text) {
+        Json *json = NULL;
+
+        CHECK_INT(json_parse(text, strlen(text), &json), 0);
+        return json;
+}
+
+static void test_signals(void) {
+        CHECK_INT(signal_parse("SIGTERM"), SIGTERM);
+        CHECK_INT(signal_parse("QUIT"), SIGQUIT);
+        CHECK_INT(signal_parse("9"), 9);
+        CHECK_INT(signal_parse("SIGRTMIN+3"), SIGRTMIN + 3);
+        CHECK_INT(signal_parse("0"), -EINVAL);
+        CHECK_INT(signal_parse("65"), -EINVAL);
+        CHECK_INT(signal_parse("SIGNOTHING"), -EINVAL);
+        CHECK_INT(signal_parse("RTMIN+99"), -EINVAL);
+}
+
+static void test_read(void) {
+        static const char *const bad[] = {"{\"Env\":[1]}", "{\"Cmd\":\"top\"}",
+                                          "{\"StopSignal\":\"x\"}", "{\"User\":3}"};
+        _cleanup_json_ Json *config =
+                parse("{\"Env\":[\"A=b\"],\"Cmd\":[\"top\"],\"Entrypoint\":null,"
+                      "\"WorkingDir\":\"/srv\",\"StopSignal\":\"SIGINT\",\"Labels\":{\"a\":\"b\"}}");
+        ImageDefaults defaults = {};
+
+        CHECK_INT(image_config_read(config, &defaults), 0);
+        CHECK_STR(defaults.env[0], "A=b");
+        CHECK_STR(defaults.command[0], "top");
+        CHECK(!defaults.entrypoint && !defaults.user);
+        CHECK_STR(defaults.workdir, "/srv");
+        CHECK_INT(defaults.stop_signal, SIGINT);
+        CHECK(defaults.labels);
+        image_defaults_done(&defaults);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                _cleanup_json_ Json *json = parse(bad[i]);
+
+                CHECK_INT(image_config_read(json, &defaults), -EBADMSG);
+                image_defaults_done(&defaults);
+        }
+}
+
+static void test_changes(void) {
+        char *changes[] = {(char *)"CMD top -b",
+                           (char *)"ENTRYPOINT [\"/bin/sh\", \"-c\"]",
+                           (char *)"env A=1",
+                           (char *)"ENV B=2",
+                           (char *)"ENV A=3",
+                           (char *)"WORKDIR /srv",
+                           (char *)"USER nobody",
+                           (char *)"LABEL key=a value",
+                           (char *)"EXPOSE 80",
+                           NULL};
+        static const char *const bad[] = {"RUN rm -r /", "CMD",       "ENV A",         "WORKDIR srv",
+                                          "EXPOSE http", "LABEL =x", "ENTRYPOINT [1]", ""};
+        _cleanup_json_ Json *config = parse("{}");
+        ImageDefaults defaults = {};
+        Error e = ERROR_INIT;
+
+        CHECK_INT(image_config_change(config, changes, &e), 0);
+        CHECK_INT(image_config_read(config, &defaults), 0);
+        CHECK_INT(strv_length(defaults.command), 3);
+        CHECK_STR(defaults.command[2], "top -b");
+        CHECK_STR(defaults.entrypoint[1], "-c");
+        CHECK_INT(strv_length(defaults.env), 2);
+        CHECK_STR(defaults.env[0], "A=3");
+        CHECK_STR(defaults.workdir, "/srv");
+        CHECK_STR(defaults.user, "nobody");
+        CHECK_STR(json_object_get_string(json_object_object_get(defaults.labels, "key")),
+                  "a value");
+        CHECK(json_object_object_get(json_object_object_get(config, "ExposedPorts"), "80/tcp"));
+        image_defaults_done(&defaults);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                char *one[] = {(char *)bad[i], NULL};
+
+                e = ERROR_INIT;
+                CHECK_INT(image_config_change(config, one, &e), -EINVAL);
+                CHECK_STR(e.stage, "argument");
+        }
+}
+
+int main(void) {
+        test_signals();
+        test_read();
+        test_changes();
+        return 0;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The daemon's small parts: errors, names, id ranges, environments, limits, the configuration. */
+
+#include <fcntl.h>
+
+#include "daemon/config.h"
+#include "daemon/environment.h"
+#include "daemon/errors.h"
+#include "daemon/limit-options.h"
+#include "daemon/names.h"
+#include "daemon/ranges.h"
+#include "shared/fd.h"
+#include "shared/test.h"
+
+static void test_errors(void) {
+        static const struct {
+                const char *stage;
+                int number;
+                const char *name;
+        } cases[] = {
+                {"exec", ENOENT, ERROR_COMMAND_NOT_FOUND},
+                {"exec", EACCES, ERROR_NOT_EXECUTABLE},
+                {"exec", ENOEXEC, ERROR_NOT_EXECUTABLE},
+                {"archive", EBADMSG, ERROR_IMAGE_CORRUPT},
+                {"argument", EINVAL, ERROR_INVALID_ARGS},
+                {"exists", EEXIST, ERROR_IMAGE_EXISTS},
+                {"worker", ECANCELED, ERROR_CANCELLED},
+                {"store", ENOSPC, ERROR_QUOTA_EXCEEDED},
+                {"copy", EDQUOT, ERROR_QUOTA_EXCEEDED},
+                {"cgroup", ENOSPC, ERROR_RUNTIME_FAILED},
+                {"cgroup", EOPNOTSUPP, ERROR_NOT_SUPPORTED},
+                {"overlay", ENOENT, ERROR_RUNTIME_FAILED},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                sd_bus_error bus_error = SD_BUS_ERROR_NULL;
+                Error e = ERROR_INIT;
+
+                error_set(&e, cases[i].number, cases[i].stage, "what %d", 7);
+                CHECK_STR(error_bus_name(&e), cases[i].name);
+                CHECK_INT(error_to_bus(&e, &bus_error), -cases[i].number);
+                CHECK_STR(bus_error.name, cases[i].name);
+                CHECK(strstr(bus_error.message, "what 7"));
+                /* The step is told where the name does not say it. */
+                if (streq(cases[i].name, ERROR_RUNTIME_FAILED))
+                        CHECK(startswith(bus_error.message, cases[i].stage));
+                sd_bus_error_free(&bus_error);
+        }
+}
+
+static void test_names(void) {
+        for (unsigned attempt = 0; attempt < 1000; attempt++) {
+                char *name = name_make(attempt % 3);
+
+                CHECK(name && container_name_is_valid(name) && strchr(name, '_'));
+                free(name);
+        }
+}
+
+static void test_ranges(void) {
+        Ranges ranges;
+        uint32_t base, first;
+
+        CHECK_INT(ranges_init(&ranges, 0x70000000, 3), 0);
+        ranges_mark(&ranges, 0x70010000);
+        ranges_mark(&ranges, 0); /* none, or another configuration's */
+        ranges_mark(&ranges, 0x80000000);
+        CHECK_INT(ranges_take(&ranges, &first), 0);
+        CHECK_INT(first, 0x70000000);
+        CHECK_INT(ranges_take(&ranges, &base), 0);
+        CHECK_INT(base, 0x70020000);
+        CHECK_INT(ranges_take(&ranges, &base), -EUSERS);
+        ranges_release(&ranges, 0x70010000);
+        ranges_release(&ranges, first);
+        /* What was given back last comes last. */
+        CHECK_INT(ranges_take(&ranges, &base), 0);
+        CHECK_INT(base, 0x70000000);
+        CHECK_INT(ranges_take(&ranges, &base), 0);
+        CHECK_INT(base, 0x70010000);
+        ranges_done(&ranges);
+}
+
+static void test_environment(void) {
+        _cleanup_strv_free_ char **env = NULL;
+        char *more[] = {(char *)"B=3", (char *)"AB=4", NULL};
+
+        CHECK(env_is_valid("A=") && !env_is_valid("A") && !env_is_valid("=b"));
+        CHECK_INT(env_set(&env, "A=1"), 0);
+        CHECK_INT(env_set(&env, "B=2"), 0);
+        CHECK_INT(env_merge(&env, more), 0);
+        CHECK_INT(strv_length(env), 3);
+        CHECK_STR(env[0], "A=1");
+        CHECK_STR(env[1], "B=3");
+        CHECK_STR(env[2], "AB=4");
+}
+
+static void test_limits(void) {
+        const Config config = {.ceiling_memory = 1000, .ceiling_pids = 50};
+        LimitOptions o = LIMIT_OPTIONS_INIT;
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        Limits limits = {};
+
+        CHECK_INT(limits_apply(&o, false, &limits, &error), 0);
+        CHECK(limits_exceed(&config, &limits)); /* no limit is above any */
+        limits_default(&config, &o, &limits);
+        CHECK_INT(limits.memory, 1000);
+        CHECK_INT(limits.memory_swap, 2000);
+        CHECK_INT(limits.pids, 50);
+        CHECK(!limits_exceed(&config, &limits));
+
+        o.memory = 600;
+        CHECK_INT(limits_apply(&o, true, &limits, &error), 0);
+        CHECK_INT(limits.memory_swap, 1200);
+        CHECK_INT(limits.pids, 50); /* what was not said stays */
+        CHECK(!limits_exceed(&config, &limits));
+        o.memory = 1001;
+        CHECK_INT(limits_apply(&o, true, &limits, &error), 0);
+        CHECK(limits_exceed(&config, &limits));
+
+        o = LIMIT_OPTIONS_INIT;
+        o.pids = 0;
+        CHECK_INT(limits_apply(&o, false, &limits, &error), 0);
+        CHECK(limits_exceed(&config, &limits));
+        CHECK(limits_apply(&o, true, &limits, &error) < 0);
+        CHECK(strstr(error.message, "pids"));
+        sd_bus_error_free(&error);
+        limits_done(&limits);
+}
+
+/* Return: what was wrong with this text as configuration, or NULL. */
+static const char *try_config(const char *text, Config *config) {
+        static Error e;
+        char name[] = "/tmp/mydocker-test-config.XXXXXX";
+        int fd = mkstemp(name), r;
+
+        CHECK(fd >= 0);
+        CHECK_INT(fd_write_all(fd, text, strlen(text)), 0);
+        close(fd);
+        e = ERROR_INIT;
+        CHECK_INT(config_init(config), 0);
+        r = config_read(config, name, false, &e);
+        CHECK_INT(unlink(name), 0);
+        return r < 0 ? e.text : NULL;
+}
+
+static void test_config(void) {
+        static const char *const bad[][2] = {
+                {"{\"cgroup-parrent\": \"/x\"}", "cgroup-parrent"},
+                {"{\"cgroup-parent\": 3}", "cgroup-parent"},
+                {"{\"cgroup-parent\": \"x/../y\"}", "cgroup-parent"},
+                {"{\"id-range-start\": 1000}", "id-range-start"},
+                {"{\"id-range-start\": 0}", "id-range-start"},
+                {"{\"id-range-count\": 100000}", "id-range-count"},
+                {"{\"id-range-start\": 4294901760}", "id-range-count"},
+                {"{\"log-max-size\": -1}", "log-max-size"},
+                {"{\"log-max-size\": null}", "log-max-size"},
+                {"[]", "cannot read"},
+                {"{", "cannot read"},
+        };
+        Config config;
+        Error e = ERROR_INIT;
+
+        CHECK(!try_config("{}", &config));
+        CHECK_INT(config.id_range_start, 0x70000000);
+        config_done(&config);
+        CHECK(!try_config("{\"cgroup-parent\": \"/test\", \"ceiling-cpus\": 2}", &config));
+        CHECK_STR(config.cgroup_parent, "/test");
+        CHECK(config.ceiling_cpus == 2);
+        config_done(&config);
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                const char *why = try_config(bad[i][0], &config);
+
+                CHECK(why && strstr(why, bad[i][1]));
+                config_done(&config);
+        }
+        CHECK_INT(config_init(&config), 0);
+        CHECK_INT(config_read(&config, "/no/such/file", true, &e), 0);
+        CHECK_INT(config_read(&config, "/no/such/file", false, &e), -ENOENT);
+        config_done(&config);
+}
+
+int main(void) {
+        test_errors();
+        test_names();
+        test_ranges();
+        test_environment();
+        test_limits();
+        test_config();
+        return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Emptying the trash: by one worker at a time, some moments after something was put there, so that many
+ * things that are removed one after the other cost one worker and do not compete with it. */
+
+#include <fcntl.h>
+
+#include "daemon/manager.h"
+#include "daemon/worker-client.h"
+#include "shared/log.h"
+
+#define DELAY_USEC (200ULL * 1000)
+
+static void on_removed(const Error *error, Json *result, void *userdata) {
+        Manager *m = userdata;
+
+        m->trash_worker = NULL;
+        if (error)
+                log_error_object(LOG_ERR, error, "Cannot empty the trash");
+        else
+                manager_empty_trash(m);
+}
+
+static int empty(Manager *m, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        Work work = {.type = WORK_REMOVE};
+
+        fd = openat(m->store->trash, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return error_set(e, errno, "store", "cannot open the trash");
+        return worker_start(m, 0, &work, &fd, 1, NULL, on_removed, m, &m->trash_worker, e);
+}
+
+static int on_time(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+        Error e = ERROR_INIT;
+
+        if (m->trash_worker || store_trash_is_empty(m->store))
+                return 0;
+        if (empty(m, &e) < 0)
+                log_error_object(LOG_ERR, &e, "Cannot empty the trash");
+        return 0;
+}
+
+void manager_empty_trash(Manager *m) {
+        int enabled = SD_EVENT_OFF, r;
+
+        if (m->trash_worker)
+                return; /* its end leads here again */
+        if (!m->trash_source) {
+                r = sd_event_add_time_relative(m->event, &m->trash_source, CLOCK_MONOTONIC,
+                                               DELAY_USEC, 0, on_time, m);
+        } else {
+                r = sd_event_source_get_enabled(m->trash_source, &enabled);
+                if (r >= 0 && enabled == SD_EVENT_OFF) {
+                        r = sd_event_source_set_time_relative(m->trash_source, DELAY_USEC);
+                        if (r >= 0)
+                                r = sd_event_source_set_enabled(m->trash_source,
+                                                                SD_EVENT_ONESHOT);
+                }
+        }
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "The trash will be emptied later");
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/errors.h"
+#include "daemon/waiter.h"
+#include "shared/log.h"
+
+struct Waiter {
+        LIST_LINKS(Waiter) links;
+        Manager *manager;
+        Container *container;
+        struct Process *process;
+        sd_bus_message *message;
+        sd_bus_track *track;
+        uid_t uid;
+};
+
+static void waiter_free(Waiter *waiter) {
+        LIST_REMOVE(waiter->manager->waiters, waiter, links);
+        sd_bus_track_unref(waiter->track);
+        sd_bus_message_unref(waiter->message);
+        free(waiter);
+}
+
+void waiters_done(Manager *m) {
+        while (m->waiters)
+                waiter_free(m->waiters);
+}
+
+static int on_vanished(sd_bus_track *track, void *userdata) {
+        waiter_free(userdata);
+        return 0;
+}
+
+int waiter_add(Container *c, struct Process *p, sd_bus_message *message, uid_t uid,
+               sd_bus_error *error) {
+        Manager *m = c->manager;
+        Waiter *waiter;
+        unsigned n = 0;
+        int r;
+
+        LIST_FOREACH(other, m->waiters, links)
+                n += other->uid == uid;
+        if (uid != 0 && n >= m->config.user_calls_max)
+                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED, "Too many calls wait");
+        waiter = calloc(1, sizeof(*waiter));
+        if (!waiter)
+                return bus_failure(error, ENOMEM, "wait");
+        waiter->manager = m;
+        waiter->container = c;
+        waiter->process = p;
+        waiter->uid = uid;
+        waiter->message = sd_bus_message_ref(message);
+        LIST_PREPEND(m->waiters, waiter, links);
+        r = sd_bus_track_new(m->bus, &waiter->track, on_vanished, waiter);
+        if (r >= 0)
+                r = sd_bus_track_add_sender(waiter->track, message);
+        if (r < 0) {
+                waiter_free(waiter);
+                return bus_failure(error, r, "wait");
+        }
+        return 0;
+}
+
+void waiters_answer(Container *c, const struct Process *p, int status) {
+        LIST_FOREACH(waiter, c->manager->waiters, links) {
+                int r;
+
+                if (waiter->container != c || waiter->process != p)
+                        continue;
+                r = sd_bus_reply_method_return(waiter->message, "i", status);
+                if (r < 0)
+                        log_errno(LOG_WARNING, r, "Cannot reply to Wait");
+                waiter_free(waiter);
+        }
+}
+
+void waiters_refuse(Container *c) {
+        LIST_FOREACH(waiter, c->manager->waiters, links) {
+                if (waiter->container != c)
+                        continue;
+                reply_error(waiter->message, ERROR_NO_SUCH_CONTAINER,
+                            "Container %s has been removed", c->record->name);
+                waiter_free(waiter);
+        }
+}
