@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/attach.h"
+
+#include "cli/containers.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+#include "shared/error.h"
+
+/* The kind of the streams is in the reply itself: a terminal is called "tty". */
+static int find_tty(sd_bus_message *reply, bool *ret) {
+        const char *name;
+        int fd, r;
+
+        TRY(sd_bus_message_enter_container(reply, 'a', "{sv}"));
+        while ((r = sd_bus_message_read(reply, "{sv}", &name, "h", &fd)) > 0)
+                if (name[0] == 't')
+                        *ret = true;
+        return r < 0 ? r : sd_bus_message_rewind(reply, true);
+}
+
+static int add_size(sd_bus_message *call) {
+        uint16_t rows, columns;
+
+        TRY(options_open(call));
+        terminal_size(STDOUT_FILENO, &rows, &columns);
+        if (rows > 0 && columns > 0) {
+                TRY(options_add(call, "rows", "q", rows));
+                TRY(options_add(call, "columns", "q", columns));
+        }
+        return options_close(call);
+}
+
+static int attach(Session *session, const char *operand, sd_bus_message **ret) {
+        _cleanup_message_ sd_bus_message *call = NULL;
+        Client *client = session->client;
+        int r = client_new_call(client, session->path, CONTAINER_INTERFACE, "Attach", &call);
+
+        if (r != 0)
+                return r;
+        r = add_size(call);
+        return r < 0 ? report_errno(client, r, "cannot make a message") :
+                       client_send(client, call, operand, ret);
+}
+
+int attach_streams(Session *session, const char *operand, bool input) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        Client *client = session->client;
+        int r = attach(session, operand, &reply);
+
+        if (r != 0)
+                return r;
+        r = find_tty(reply, &session->tty);
+        if (r >= 0)
+                r = session_take_streams(session, reply, input);
+        if (r < 0)
+                return report_errno(client, r, "cannot use the container's streams");
+        if (session->tty && input && !isatty(STDIN_FILENO)) {
+                report(client, "the input device is not a TTY");
+                return 1;
+        }
+        return 0;
+}
+
+/* What the container has written since it was started. */
+static int take_log(Session *session, const char *operand, uint64_t started) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        Client *client = session->client;
+        int fd, r;
+
+        r = client_call(client, operand, session->path, CONTAINER_INTERFACE, "OpenLogs", &reply,
+                        "a{sv}", 2, "follow", "b", true, "since", "t", started);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(reply, "h", &fd);
+        if (r >= 0)
+                r = session_take_log(session, fd);
+        return r < 0 ? report_errno(client, r, "cannot read the log") : 0;
+}
+
+/* Input alone. A container that has exited already wants none. */
+static int attach_input(Session *session, const char *operand) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        int r = attach(session, operand, &reply);
+
+        if (r != 0)
+                return r;
+        r = session_take_input(session, reply);
+        return r < 0 ? report_errno(session->client, r, "cannot use the container's streams") : 0;
+}
+
+static int start(Session *session, const char *operand) {
+        return client_call(session->client, operand, session->path, CONTAINER_INTERFACE, "Start",
+                           NULL, "a{sv}", 0);
+}
+
+int attach_and_start(Session *session, const char *operand, bool input) {
+        Container container = {};
+        int r = container_get(session->client, session->path, operand, &container);
+        bool tty = container.tty;
+
+        container_done(&container);
+        if (r != 0)
+                return r;
+        if (tty) {
+                r = attach_streams(session, operand, input);
+                return r != 0 ? r : start(session, operand);
+        }
+        r = start(session, operand);
+        if (r == 0)
+                r = container_get(session->client, session->path, operand, &container);
+        if (r == 0)
+                r = take_log(session, operand, container.started);
+        container_done(&container);
+        return r != 0 || !input ? r : attach_input(session, operand);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Giving an archive to the daemon, which import and load do. */
+
+#include "cli/job.h"
+
+typedef struct ImportArguments {
+        const char *file; /* "-" or NULL: standard input */
+        const char *name; /* of the image, or "": the archive's own names */
+        const char *message;
+        char **changes;
+        bool replace;
+        bool quiet; /* no progress */
+} ImportArguments;
+
+int import_archive(Client *client, const ImportArguments *arguments, JobResult *ret);

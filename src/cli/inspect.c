@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/inspect.h"
+
+#include <string.h>
+
+#include "cli/human.h"
+#include "cli/json-format.h"
+#include "shared/error.h"
+#include "shared/strutil.h"
+
+static int add_time(Json *json, const char *key, uint64_t us) {
+        _cleanup_free_ char *text = human_rfc3339(us);
+
+        return text ? json_add_string(json, key, text) : -ENOMEM;
+}
+
+/* An empty list is shown as one. */
+static int add_list(Json *json, const char *key, char *const *list) {
+        Json *array = json_object_new_array();
+
+        TRY(json_add(json, key, array));
+        for (; list && *list; list++) {
+                Json *s = json_object_new_string(*list);
+
+                if (!s || json_object_array_add(array, s) < 0) {
+                        json_object_put(s);
+                        return -ENOMEM;
+                }
+        }
+        return 0;
+}
+
+static int add_labels(Json *json, char *const *labels) {
+        Json *object = json_add_new_object(json, "Labels");
+
+        if (!object)
+                return -ENOMEM;
+        for (; labels && *labels; labels++) {
+                size_t n = strcspn(*labels, "=");
+                _cleanup_free_ char *key = strndup(*labels, n);
+
+                if (!key)
+                        return -ENOMEM;
+                TRY(json_add_string(object, key, (*labels)[n] ? *labels + n + 1 : ""));
+        }
+        return 0;
+}
+
+static int add_state(Json *json, const Container *c) {
+        bool exited = streq(c->state, "exited");
+        Json *state = json_add_new_object(json, "State");
+
+        if (!state)
+                return -ENOMEM;
+        TRY(json_add_string(state, "Status", c->state));
+        TRY(json_add_bool(state, "Running", container_is_running(c)));
+        TRY(json_add_bool(state, "Paused", streq(c->state, "paused")));
+        TRY(json_add_bool(state, "Restarting", false));
+        TRY(json_add_bool(state, "OOMKilled", c->oom_killed));
+        TRY(json_add_bool(state, "Dead", streq(c->state, "dead")));
+        TRY(json_add_int(state, "Pid", c->pid));
+        TRY(json_add_int(state, "ExitCode", exited ? c->exit_code : 0));
+        TRY(json_add_string(state, "Error", c->error ?: ""));
+        TRY(add_time(state, "StartedAt", c->started));
+        return add_time(state, "FinishedAt", c->finished);
+}
+
+static int add_host_config(Json *json, const Container *c) {
+        Json *host = json_add_new_object(json, "HostConfig"), *restart;
+
+        if (!host)
+                return -ENOMEM;
+        TRY(add_list(host, "Binds", c->volumes));
+        TRY(json_add_int(host, "Memory", (int64_t)c->memory));
+        TRY(json_add_int(host, "MemorySwap", (int64_t)c->memory_swap));
+        TRY(json_add_int(host, "NanoCpus", (int64_t)(c->cpus * 1e9 + 0.5)));
+        TRY(json_add_int(host, "CpuShares", (int64_t)c->cpu_shares));
+        TRY(json_add_string(host, "CpusetCpus", c->cpuset ?: ""));
+        TRY(json_add_int(host, "PidsLimit", (int64_t)c->pids));
+        restart = json_add_new_object(host, "RestartPolicy");
+        return restart ? json_add_string(restart, "Name", c->restart ?: "no") : -ENOMEM;
+}
+
+static int add_mount(Json *mounts, const char *volume) {
+        _cleanup_strv_free_ char **parts = strv_split(volume, ':');
+        Json *mount = json_object_new_object();
+        int r;
+
+        if (!parts || !mount || json_object_array_add(mounts, mount) < 0) {
+                json_object_put(mount);
+                return -ENOMEM;
+        }
+        r = json_add_string(mount, "Type", "bind");
+        if (r >= 0)
+                r = json_add_string(mount, "Source", parts[0]);
+        if (r >= 0)
+                r = json_add_string(mount, "Destination", parts[1]);
+        if (r >= 0)
+                r = json_add_string(mount, "Mode", parts[1] && parts[2] ? "ro" : "");
+        return r < 0 ? r : json_add_bool(mount, "RW", !(parts[1] && parts[2]));
+}
+
+static int add_mounts(Json *json, const Container *c) {
+        Json *mounts = json_object_new_array();
+
+        TRY(json_add(json, "Mounts", mounts));
+        for (char **volume = c->volumes; volume && *volume; volume++)
+                TRY(add_mount(mounts, *volume));
+        return 0;
+}
+
+/* The part that only the owner, or who is allowed to, may see is left out without `config`. */
+static int add_config(Json *json, const Container *c, Json *config) {
+        Json *object = json_add_new_object(json, "Config"), *spec = config, *process = NULL;
+        const char *user = "", *workdir = "";
+        _cleanup_strv_free_ char **env = NULL;
+
+        if (!object)
+                return -ENOMEM;
+        TRY(json_add_string(object, "Hostname", c->hostname ?: ""));
+        TRY(json_add_bool(object, "Tty", c->tty));
+        TRY(json_add_string(object, "Image", c->image));
+        TRY(add_list(object, "Cmd", c->command));
+        TRY(add_labels(object, c->labels));
+        if (!config)
+                return 0;
+        (void)json_get_object(config, "spec", &spec);
+        (void)json_get_object(spec, "process", &process);
+        if (!process)
+                return 0;
+        TRY(json_get_strv(process, "env", &env));
+        (void)json_peek_string(process, "user", &user);
+        (void)json_peek_string(process, "workdir", &workdir);
+        TRY(add_list(object, "Env", env));
+        TRY(json_add_string(object, "User", user));
+        return json_add_string(object, "WorkingDir", workdir);
+}
+
+static int fill_container(Json *json, const Container *c, Json *config) {
+        _cleanup_free_ char *image = strf("sha256:%s", c->image_id ?: ""),
+                            *name = strf("/%s", c->name);
+        char **command = c->command;
+
+        if (!image || !name)
+                return -ENOMEM;
+        TRY(json_add_string(json, "Id", c->id));
+        TRY(add_time(json, "Created", c->created));
+        TRY(json_add_string(json, "Path", command && *command ? *command : ""));
+        TRY(add_list(json, "Args", command && *command ? command + 1 : NULL));
+        TRY(add_state(json, c));
+        TRY(json_add_string(json, "Image", image));
+        TRY(json_add_string(json, "Name", name));
+        TRY(json_add_int(json, "Owner", c->owner));
+        TRY(json_add_string(json, "CgroupPath", c->cgroup ?: ""));
+        TRY(add_host_config(json, c));
+        TRY(add_mounts(json, c));
+        return add_config(json, c, config);
+}
+
+int inspect_container(const Container *container, Json *config, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object();
+
+        if (!json)
+                return -ENOMEM;
+        TRY(fill_container(json, container, config));
+        *ret = TAKE_PTR(json);
+        return 0;
+}
+
+static int fill_image(Json *json, const Image *image, Json *config) {
+        _cleanup_free_ char *id = strf("sha256:%s", image->id);
+        const char *architecture = NULL, *os = NULL;
+        Json *inner = NULL, *rootfs;
+
+        if (!id)
+                return -ENOMEM;
+        TRY(json_add_string(json, "Id", id));
+        TRY(add_list(json, "RepoTags", image->names));
+        TRY(add_time(json, "Created", image->created));
+        TRY(json_add_int(json, "Size", (int64_t)image->size));
+        if (config) {
+                (void)json_peek_string(config, "architecture", &architecture);
+                (void)json_peek_string(config, "os", &os);
+                (void)json_get_object(config, "config", &inner);
+        }
+        TRY(json_add_string(json, "Architecture", architecture));
+        TRY(json_add_string(json, "Os", os));
+        if (inner)
+                TRY(json_add(json, "Config", json_object_get(inner)));
+        rootfs = json_add_new_object(json, "RootFS");
+        if (!rootfs)
+                return -ENOMEM;
+        TRY(json_add_string(rootfs, "Type", "layers"));
+        return add_list(rootfs, "Layers", image->layers);
+}
+
+int inspect_image(const Image *image, Json *config, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object();
+
+        if (!json)
+                return -ENOMEM;
+        TRY(fill_image(json, image, config));
+        *ret = TAKE_PTR(json);
+        return 0;
+}

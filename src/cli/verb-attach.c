@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* mydocker attach */
+
+#include <stdio.h>
+
+#include "cli/attach.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+
+static const char *detach_keys;
+static bool no_stdin, signal_proxy = true;
+
+static const Option options[] = {
+        {"detach-keys", "string", "Override the key sequence for detaching a container",
+         option_string, &detach_keys},
+        {"no-stdin", NULL, "Do not attach STDIN", option_bool, &no_stdin},
+        {"sig-proxy", NULL, "Proxy all received signals to the process (default true)", option_bool,
+         &signal_proxy},
+        {},
+};
+
+static int attach(Client *client, char **operands) {
+        _cleanup_session_ Session session = {};
+        int r = client_require_local(client, "attach");
+
+        if (r == 0)
+                r = session_init(&session, client, CONTAINER_INTERFACE, detach_keys);
+        if (r == 0)
+                r = client_find_container(client, operands[0], &session.path);
+        if (r == 0)
+                r = session_watch(&session);
+        if (r != 0)
+                return r;
+        session.signal_proxy = signal_proxy;
+        r = attach_streams(&session, operands[0], !no_stdin);
+        return r != 0 ? r : session_run(&session);
+}
+
+const Verb verb_attach = {
+        .name = "attach",
+        .synopsis = "[OPTIONS] CONTAINER",
+        .summary = "Attach local standard input, output, and error streams to a running container",
+        .options = options,
+        .min_operands = 1,
+        .max_operands = 1,
+        .first = OPERAND_RUNNING_CONTAINER,
+        .failure = 1,
+        .run = attach,
+};

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* mydocker export */
+
+#include "cli/archive.h"
+#include "cli/report.h"
+#include "cli/verbs.h"
+
+static const char *output;
+
+static const Option options[] = {
+        {"o output", "string", "Write to a file, instead of STDOUT", option_string, &output},
+        {},
+};
+
+static int export(Client *client, char **operands) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_free_ char *path = NULL;
+        int fd, r = archive_check_output(client, output);
+
+        if (r == 0)
+                r = client_require_local(client, "export");
+        if (r == 0)
+                r = client_find_container(client, operands[0], &path);
+        if (r == 0)
+                r = client_call(client, operands[0], path, CONTAINER_INTERFACE, "Export", &reply,
+                                "a{sv}", 0);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(reply, "h", &fd);
+        return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") :
+                       archive_receive(client, fd, output);
+}
+
+const Verb verb_export = {
+        .name = "export",
+        .synopsis = "[OPTIONS] CONTAINER",
+        .summary = "Export a container's filesystem as a tar archive",
+        .options = options,
+        .min_operands = 1,
+        .max_operands = 1,
+        .first = OPERAND_CONTAINER,
+        .failure = 1,
+        .run = export,
+};

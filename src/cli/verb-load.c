@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* mydocker load */
+
+#include <stdio.h>
+
+#include "cli/import.h"
+#include "cli/verbs.h"
+#include "shared/strutil.h"
+
+static ImportArguments arguments = {.name = ""};
+
+static const Option options[] = {
+        {"i input", "string", "Read from tar archive file, instead of STDIN", option_string,
+         &arguments.file},
+        {"q quiet", NULL, "Suppress the load output", option_bool, &arguments.quiet},
+        {"replace", NULL, "Take names from the images that have them", option_bool,
+         &arguments.replace},
+        {},
+};
+
+static int load(Client *client, char **operands) {
+        JobResult result = {};
+        int r = import_archive(client, &arguments, &result);
+
+        if (r == 0 && !isempty(result.name))
+                printf("Loaded image: %s\n", result.name);
+        else if (r == 0)
+                printf("Loaded image ID: sha256:%s\n", result.image ?: "");
+        job_result_done(&result);
+        return r;
+}
+
+const Verb verb_load = {
+        .name = "load",
+        .synopsis = "[OPTIONS]",
+        .summary = "Load an image from a tar archive or STDIN",
+        .options = options,
+        .failure = 1,
+        .run = load,
+};

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* mydocker ps */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/containers.h"
+#include "cli/filter.h"
+#include "cli/human.h"
+#include "cli/listing.h"
+#include "cli/report.h"
+#include "cli/verbs.h"
+#include "shared/process.h"
+#include "shared/strutil.h"
+
+#define ID_SHOWN 12
+#define COMMAND_SHOWN 20
+
+static bool all, latest, quiet, no_trunc;
+static uint64_t last = UINT64_MAX;
+static const char *format;
+static char **filters;
+
+static const Option options[] = {
+        {"a all", NULL, "Show all containers (default shows just running)", option_bool, &all},
+        {"f filter", "filter", "Filter output based on conditions provided", option_list, &filters},
+        {"format", "string", "Format output: table, json, or a template such as '{{.ID}}'",
+         option_string, &format},
+        {"n last", "int", "Show n last created containers (includes all states)", option_u64,
+         &last},
+        {"l latest", NULL, "Show the latest created container (includes all states)", option_bool,
+         &latest},
+        {"no-trunc", NULL, "Don't truncate output", option_bool, &no_trunc},
+        {"q quiet", NULL, "Only display container IDs", option_bool, &quiet},
+        {},
+};
+
+static const Field fields[] = {
+        {"ID", "CONTAINER ID"},      {"Image", "IMAGE"},        {"Command", "COMMAND"},
+        {"CreatedAt", "CREATED AT"}, {"RunningFor", "CREATED"}, {"Status", "STATUS"},
+        {"State", "STATE"},          {"Ports", "PORTS"},        {"Names", "NAMES"},
+        {"Labels", "LABELS"},        {"Mounts", "MOUNTS"},      {"LocalVolumes", "LOCAL VOLUMES"},
+        {"Networks", "NETWORKS"},    {"Owner", "OWNER"},
+};
+#define COLUMNS                                                                                    \
+        "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
+
+static char *format_status(const Container *c, uint64_t now) {
+        _cleanup_free_ char *since = NULL;
+
+        if (container_is_running(c)) {
+                since = human_duration(now > c->started ? now - c->started : 0);
+                return since ? strf("Up %s%s", since,
+                                    streq(c->state, "paused") ? " (Paused)" : "") :
+                               NULL;
+        }
+        if (streq(c->state, "exited")) {
+                since = human_ago(now, c->finished);
+                return since ? strf("Exited (%" PRId32 ") %s", c->exit_code, since) : NULL;
+        }
+        if (streq(c->state, "created"))
+                return strdup("Created");
+        return strdup(streq(c->state, "removing") ? "Removal In Progress" : "Dead");
+}
+
+static char *join(char *const *list) {
+        char *text = strdup("");
+
+        for (; text && list && *list; list++) {
+                char *longer = strf("%s%s%s", text, *text ? "," : "", *list);
+
+                free(text);
+                text = longer;
+        }
+        return text;
+}
+
+/* Sources of the volumes. */
+static char *join_mounts(char *const *volumes) {
+        char *text = strdup("");
+
+        for (; text && volumes && *volumes; volumes++) {
+                char *longer = strf("%s%s%.*s", text, *text ? "," : "", (int)strcspn(*volumes, ":"),
+                                    *volumes);
+
+                free(text);
+                text = longer;
+        }
+        return text;
+}
+
+static int add_row(Listing *listing, const Container *c, uint64_t now) {
+        char *cells[] = {
+                strndup(c->id, no_trunc ? strlen(c->id) : ID_SHOWN),
+                strdup(c->image),
+                human_command(c->command, no_trunc ? 0 : COMMAND_SHOWN),
+                human_time(c->created),
+                human_ago(now, c->created),
+                format_status(c, now),
+                strdup(c->state),
+                strdup(""),
+                strdup(c->name),
+                join(c->labels),
+                join_mounts(c->volumes),
+                strdup("0"),
+                strdup(""),
+                strf("%" PRIu32, c->owner),
+        };
+
+        return listing_add(listing, cells);
+}
+
+/* What ListContainers does not tell. */
+static bool wants_details(const Listing *listing) {
+        static const char *const keys[] = {"Command", "Status", "Labels", "Mounts"};
+        static const char *const filter_keys[] = {"label", "exited", "ancestor", "volume"};
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (listing_wants(listing, keys[i]))
+                        return true;
+        for (size_t i = 0; i < ELEMENTSOF(filter_keys); i++)
+                if (filters_have(filters, filter_keys[i]))
+                        return true;
+        return false;
+}
+
+static int fill(Client *client, Listing *listing) {
+        _cleanup_containers_ ContainerList list = {};
+        bool every = all || last != UINT64_MAX || filters_have(filters, "status") ||
+                     filters_have(filters, "exited");
+        int r = wants_details(listing) ? containers_get_all(client, &list) :
+                                         containers_list(client, &list);
+
+        for (size_t i = 0; i < list.n && listing->n_rows < last && r == 0; i++) {
+                const Container *c = &list.items[i];
+
+                if ((every || container_is_running(c)) &&
+                    container_filters_hold(filters, c, &list) &&
+                    add_row(listing, c, now_realtime()) < 0)
+                        r = report_errno(client, ENOMEM, "cannot make the list");
+        }
+        return r;
+}
+
+static int ps(Client *client, char **operands) {
+        _cleanup_listing_ Listing listing = {};
+        _cleanup_free_ char *message = NULL;
+        int r = filters_check(client, filters, container_filter_keys);
+
+        if (r != 0)
+                return r;
+        if (latest)
+                last = 1;
+        r = listing_init(&listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format, COLUMNS,
+                         &message);
+        if (r < 0)
+                return message ? report(client, "%s", message) :
+                                 report_errno(client, r, "cannot make the list");
+        r = fill(client, &listing);
+        if (r != 0)
+                return r;
+        r = listing_print(&listing, stdout, client->legend);
+        return r < 0 ? report_errno(client, r, "cannot print the list") : 0;
+}
+
+const Verb verb_ps = {
+        .name = "ps",
+        .synopsis = "[OPTIONS]",
+        .summary = "List containers",
+        .options = options,
+        .failure = 1,
+        .run = ps,
+};

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* mydocker save */
+
+#include "cli/archive.h"
+#include "cli/report.h"
+#include "cli/verbs.h"
+
+static const char *format = "oci-archive", *output;
+
+static const Option options[] = {
+        {"format", "string", "oci-archive (default), docker-archive, or rootfs (one flat tar)",
+         option_string, &format},
+        {"o output", "string", "Write to a file, instead of STDOUT", option_string, &output},
+        {},
+};
+
+static int save(Client *client, char **operands) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_free_ char *path = NULL;
+        int fd, r = archive_check_output(client, output);
+
+        if (r == 0)
+                r = client_require_local(client, "save");
+        if (r == 0)
+                r = client_find_image(client, operands[0], &path);
+        if (r == 0)
+                r = client_call(client, operands[0], path, IMAGE_INTERFACE, "Save", &reply, "a{sv}",
+                                1, "format", "s", format);
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(reply, "h", &fd);
+        return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") :
+                       archive_receive(client, fd, output);
+}
+
+const Verb verb_save = {
+        .name = "save",
+        .synopsis = "[OPTIONS] IMAGE",
+        .summary = "Save an image to a tar archive (streamed to STDOUT by default)",
+        .options = options,
+        .min_operands = 1,
+        .max_operands = 1,
+        .first = OPERAND_IMAGE,
+        .failure = 1,
+        .run = save,
+};

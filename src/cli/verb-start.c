@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* mydocker start */
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "cli/attach.h"
+#include "cli/batch.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+
+static bool attach, interactive, signal_proxy = true;
+static const char *detach_keys;
+
+static const Option options[] = {
+        {"a attach", NULL, "Attach STDOUT/STDERR and forward signals", option_bool, &attach},
+        {"detach-keys", "string", "Override the key sequence for detaching a container",
+         option_string, &detach_keys},
+        {"i interactive", NULL, "Attach container's STDIN", option_bool, &interactive},
+        {"sig-proxy", NULL, "Proxy received signals to the process (default true)", option_bool,
+         &signal_proxy},
+        {},
+};
+
+static int add_no_options(sd_bus_message *call) {
+        return sd_bus_message_append(call, "a{sv}", 0);
+}
+
+static int start_attached(Client *client, const char *operand) {
+        _cleanup_session_ Session session = {};
+        int r = client_require_local(client, "start with -a or -i");
+
+        if (r == 0)
+                r = session_init(&session, client, CONTAINER_INTERFACE, detach_keys);
+        if (r == 0)
+                r = client_find_container(client, operand, &session.path);
+        if (r == 0)
+                r = session_watch(&session);
+        if (r != 0)
+                return r;
+        session.signal_proxy = signal_proxy;
+        r = attach_and_start(&session, operand, interactive);
+        return r != 0 ? r : session_run(&session);
+}
+
+static int start(Client *client, char **operands) {
+        static const Batch batch = {.member = "Start", .arguments = add_no_options};
+
+        if (!attach && !interactive)
+                return batch_run(client, &batch, operands);
+        if (operands[1])
+                return report(client, "you cannot start and attach multiple containers at once");
+        return start_attached(client, operands[0]);
+}
+
+const Verb verb_start = {
+        .name = "start",
+        .synopsis = "[OPTIONS] CONTAINER [CONTAINER...]",
+        .summary = "Start one or more stopped containers",
+        .options = options,
+        .min_operands = 1,
+        .max_operands = UINT_MAX,
+        .first = OPERAND_CONTAINER,
+        .others = OPERAND_CONTAINER,
+        .failure = 1,
+        .run = start,
+};

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* mydocker top */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/listing.h"
+#include "cli/properties.h"
+#include "cli/report.h"
+#include "cli/verbs.h"
+#include "shared/error.h"
+#include "shared/strutil.h"
+
+typedef struct Process {
+        uint32_t pid, ppid, uid;
+        uint64_t start_time, cpu_time, memory;
+        char *command;
+} Process;
+
+static const PropertyMap process_map[] = {
+        {"pid", "u", offsetof(Process, pid)},
+        {"ppid", "u", offsetof(Process, ppid)},
+        {"uid", "u", offsetof(Process, uid)},
+        {"start-time", "t", offsetof(Process, start_time)},
+        {"cpu-time", "t", offsetof(Process, cpu_time)},
+        {"memory", "t", offsetof(Process, memory)},
+        {"command", "s", offsetof(Process, command)},
+        {},
+};
+
+static const Field fields[] = {
+        {"UID", "UID"},     {"PID", "PID"},   {"PPID", "PPID"}, {"RSS", "RSS"},
+        {"STIME", "STIME"}, {"TIME", "TIME"}, {"CMD", "CMD"},
+};
+#define COLUMNS "{{.UID}}\t{{.PID}}\t{{.PPID}}\t{{.RSS}}\t{{.STIME}}\t{{.TIME}}\t{{.CMD}}"
+
+/* As ps(1): the hour, or for yesterday and before the day. */
+static char *format_start(uint64_t us) {
+        time_t start = (time_t)(us / 1000000), now = time(NULL);
+        char text[32];
+        struct tm tm;
+
+        if (!localtime_r(&start, &tm) ||
+            strftime(text, sizeof(text), now - start < 24 * 3600 ? "%H:%M" : "%b%d", &tm) == 0)
+                return strdup("-");
+        return strdup(text);
+}
+
+static char *format_cpu_time(uint64_t us) {
+        uint64_t seconds = us / 1000000;
+
+        return strf("%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, seconds / 3600, seconds / 60 % 60,
+                    seconds % 60);
+}
+
+static int add_row(Listing *listing, const Process *p) {
+        char *cells[] = {
+                strf("%" PRIu32, p->uid),    strf("%" PRIu32, p->pid),
+                strf("%" PRIu32, p->ppid),   strf("%" PRIu64, p->memory / 1024),
+                format_start(p->start_time), format_cpu_time(p->cpu_time),
+                strdup(p->command ?: ""),
+        };
+
+        return listing_add(listing, cells);
+}
+
+static int read_processes(sd_bus_message *reply, Listing *listing) {
+        int r;
+
+        TRY(sd_bus_message_enter_container(reply, 'a', "a{sv}"));
+        while ((r = sd_bus_message_at_end(reply, false)) == 0) {
+                Process process = {};
+
+                r = properties_read(reply, process_map, &process);
+                if (r >= 0)
+                        r = add_row(listing, &process);
+                properties_done(process_map, &process);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+static int top(Client *client, char **operands) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_free_ char *path = NULL, *message = NULL;
+        _cleanup_listing_ Listing listing = {};
+        int r = client_find_container(client, operands[0], &path);
+
+        if (r == 0)
+                r = client_call(client, operands[0], path, CONTAINER_INTERFACE, "GetProcesses",
+                                &reply, "a{sv}", 0);
+        if (r != 0)
+                return r;
+        r = listing_init(&listing, fields, ELEMENTSOF(fields), NULL, COLUMNS, &message);
+        if (r >= 0)
+                r = read_processes(reply, &listing);
+        if (r >= 0)
+                r = listing_print(&listing, stdout, client->legend);
+        return r < 0 ? report_errno(client, r, "cannot list the processes") : 0;
+}
+
+const Verb verb_top = {
+        .name = "top",
+        .synopsis = "CONTAINER",
+        .summary = "Display the running processes of a container",
+        .min_operands = 1,
+        .max_operands = 1,
+        .first = OPERAND_RUNNING_CONTAINER,
+        .failure = 1,
+        .run = top,
+};
