@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The frame of a test program: the sandbox it runs in, its image, its commands, and the check after each test. */
+
+#include "harness.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *cgroup;
+
+const char *sandbox_dir(void) {
+        return g_getenv("MYDOCKER_SANDBOX");
+}
+
+const char *sandbox_cgroup(void) {
+        return cgroup;
+}
+
+char *read_file(const char *format, ...) {
+        g_autofree char *path = NULL;
+        char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        path = g_strdup_vprintf(format, ap);
+        va_end(ap);
+        return g_file_get_contents(path, &text, NULL, NULL) ? text : NULL;
+}
+
+/* The pids of the services, which are in a control group of one hierarchy, whichever that is. */
+static char **service_pids(void) {
+        g_autofree char *mounts = read_file("/proc/self/mounts");
+        g_auto(GStrv) lines = g_strsplit(mounts, "\n", -1);
+
+        for (char **line = lines; *line; line++) {
+                g_auto(GStrv) fields = g_strsplit(*line, " ", -1);
+                g_autofree char *text = NULL;
+
+                if (g_strv_length(fields) < 3 || !g_str_has_prefix(fields[2], "cgroup"))
+                        continue;
+                text = read_file("%s%s-services/cgroup.procs", fields[1], cgroup);
+                if (text)
+                        return g_strsplit(g_strchomp(text), "\n", -1);
+        }
+        g_error("the sandbox's services are in no control group");
+}
+
+pid_t supervisor_pid(void) {
+        g_auto(GStrv) pids = service_pids();
+        pid_t found = 0;
+
+        for (char **pid = pids; *pid; pid++) {
+                g_autofree char *name = read_file("/proc/%s/comm", *pid);
+
+                if (name && g_str_has_prefix(name, "mydocker-superv"))
+                        found = atoi(*pid);
+        }
+        return found;
+}
+
+pid_t daemon_pid(void) {
+        g_autofree char *text = read_file("%s/pids", sandbox_dir());
+        const char *line = strstr(text, "daemon ");
+
+        g_assert_nonnull(line);
+        return atoi(line + strlen("daemon "));
+}
+
+static bool is_gone(pid_t pid) {
+        g_autofree char *status = read_file("/proc/%d/stat", pid);
+
+        /* A zombie that the sandbox has not collected yet is gone, too. */
+        return !status || strstr(status, ") Z ");
+}
+
+void daemon_kill(int signal) {
+        pid_t pid = daemon_pid();
+
+        g_assert_cmpint(kill(pid, signal), ==, 0);
+        WAIT_UNTIL(is_gone(pid));
+}
+
+void supervisor_kill(void) {
+        pid_t pid = supervisor_pid();
+
+        g_assert_cmpint(pid, >, 1);
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        WAIT_UNTIL(is_gone(pid));
+}
+
+void daemon_start(void) {
+        expect(0, NULL, NULL, "%s/start-daemon", sandbox_dir());
+}
+
+static int shell_v(char **out, char **err, const char *command) {
+        const char *argv[] = {"/bin/sh", "-c", command, NULL};
+        g_autoptr(GError) error = NULL;
+        int status;
+
+        if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, out, err, &status,
+                          &error))
+                g_error("cannot start a shell: %s", error->message);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int shell(char **out, char **err, const char *format, ...) {
+        g_autofree char *command = NULL, *ignored_out = NULL, *ignored_err = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        command = g_strdup_vprintf(format, ap);
+        va_end(ap);
+        return shell_v(out ?: &ignored_out, err ?: &ignored_err, command);
+}
+
+static bool matches(const char *pattern, const char *text) {
+        /* What is no pattern may hold any bytes. */
+        return strpbrk(pattern, "*?") ? g_pattern_match_simple(pattern, text) :
+                                        g_str_equal(pattern, text);
+}
+
+void expect(int status, const char *out, const char *err, const char *format, ...) {
+        g_autofree char *command = NULL, *actual_out = NULL, *actual_err = NULL;
+        va_list ap;
+        int actual;
+
+        va_start(ap, format);
+        command = g_strdup_vprintf(format, ap);
+        va_end(ap);
+        actual = shell_v(&actual_out, &actual_err, command);
+
+        if (actual == status && (!out || matches(out, actual_out)) &&
+            (!err || matches(err, actual_err)))
+                return;
+        g_test_message("command:         %s", command);
+        g_test_message("status:          %d, expected %d", actual, status);
+        g_test_message("standard output: «%s», expected «%s»", actual_out, out ?: "*");
+        g_test_message("standard error:  «%s», expected «%s»", actual_err, err ?: "*");
+        g_test_fail_printf("%s", command);
+}
+
+void check_text(const char *what, const char *actual, const char *pattern) {
+        if (!pattern || (actual && matches(pattern, actual)))
+                return;
+        g_test_fail_printf("%s is «%s», expected «%s»", what, actual ?: "(null)", pattern);
+}
+
+/* A root file system of one static binary, the way the walk-through makes it, and beside it a program that tries
+ * what a container must not be able to do. */
+static void make_archive(void) {
+        const char *probe = g_getenv("MYDOCKER_TEST_PROBE");
+
+        g_assert_cmpint(
+                shell(NULL, NULL,
+                      "set -e; umask 022\n"
+                      "mkdir -p rootfs/bin rootfs/dev rootfs/etc rootfs/home rootfs/proc rootfs/root"
+                      " rootfs/sys rootfs/var\n"
+                      "mkdir -m 1777 rootfs/tmp\n"
+                      "cp \"$(command -v busybox)\" rootfs/bin/busybox\n"
+                      "for applet in $(rootfs/bin/busybox --list); do\n"
+                      "        [ -e rootfs/bin/$applet ] || ln -s busybox rootfs/bin/$applet\n"
+                      "done\n"
+                      "[ -z '%s' ] || cp '%s' rootfs/bin/probe\n"
+                      "printf 'root:x:0:0:root:/root:/bin/sh\\n"
+                      "alice:x:1000:1000:Alice:/home/alice:/bin/sh\\n' > rootfs/etc/passwd\n"
+                      "printf 'root:x:0:\\nalice:x:1000:\\nstaff:x:50:alice\\n' > rootfs/etc/group\n"
+                      "mkdir rootfs/home/alice; chown 1000:1000 rootfs/home/alice\n"
+                      "tar --numeric-owner -C rootfs -cf busybox.tar .",
+                      probe ?: "", probe ?: ""),
+                ==, 0);
+}
+
+/* A test that fails is not the end of the program, unless it fails an assertion. */
+static void keep_going(int *argc, char ***argv) {
+        char **extended = g_new0(char *, *argc + 2);
+
+        memcpy(extended, *argv, *argc * sizeof(char *));
+        extended[(*argc)++] = (char *)"-k";
+        *argv = extended;
+}
+
+void harness_init(int *argc, char ***argv) {
+        g_autofree char *config = NULL, *work = NULL, *image = NULL, *error = NULL;
+        const char *start, *end;
+
+        if (geteuid() != 0 || !sandbox_dir()) {
+                fputs("To be run by root, inside tools/sandbox\n", stderr);
+                exit(77);
+        }
+        keep_going(argc, argv);
+        g_test_init(argc, argv, NULL);
+        g_setenv("LC_ALL", "C.UTF-8", true);
+        g_setenv("TZ", "UTC", true);
+
+        config = read_file("%s/daemon.json", sandbox_dir());
+        start = config ? strstr(config, "\"/") : NULL;
+        end = start ? strchr(start + 1, '"') : NULL;
+        if (!end)
+                g_error("the sandbox's daemon.json names no control group");
+        cgroup = g_strndup(start + 1, end - start - 1);
+
+        work = g_build_filename(sandbox_dir(), "work", NULL);
+        g_assert_cmpint(g_mkdir(work, 0755), ==, 0);
+        g_assert_cmpint(chdir(work), ==, 0);
+        make_archive();
+
+        bus = bus_connect_as(0);
+        image = image_import("busybox.tar", "busybox", &error);
+        if (!image)
+                g_error("cannot import busybox.tar: %s", error);
+}
+
+/* After a failed test, so that the next one does not fail for its remains. */
+static void remove_everything(void) {
+        g_autofree char *images = NULL;
+
+        shell(NULL, NULL, "%s/start-daemon", sandbox_dir());
+        shell(NULL, NULL, "mydocker ps -aq | xargs -r mydocker rm -f");
+        shell(NULL, NULL,
+              "mydocker images --format '{{.Repository}}:{{.Tag}}' | grep -v ^busybox: | xargs -r mydocker rmi");
+        shell(NULL, NULL, "rm -f %s/rules/*", sandbox_dir());
+}
+
+static void run_test(gconstpointer data) {
+        union {
+                gconstpointer data;
+                void (*function)(void);
+        } test = {.data = data};
+        g_auto(GStrv) before = leaks_baseline();
+
+        test.function();
+        if (g_test_failed())
+                remove_everything();
+        else
+                leaks_check(before);
+}
+
+void harness_add(const char *name, void (*function)(void)) {
+        union {
+                void (*function)(void);
+                gconstpointer data;
+        } test = {.function = function};
+
+        g_test_add_data_func(name, test.data, run_test);
+}
+
+int harness_run(void) {
+        int r = g_test_run();
+
+        g_clear_object(&bus);
+        g_clear_pointer(&cgroup, g_free);
+        return r;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a sandbox holds, as a sorted list of lines, and the comparison of two such lists. */
+
+#include "harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void add(GPtrArray *lines, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void add(GPtrArray *lines, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        g_ptr_array_add(lines, g_strdup_vprintf(format, ap));
+        va_end(ap);
+}
+
+static void add_mounts(GPtrArray *lines) {
+        g_autofree char *text = read_file("/proc/self/mountinfo");
+        g_auto(GStrv) mounts = g_strsplit(text, "\n", -1);
+
+        for (char **mount = mounts; *mount; mount++)
+                if (strstr(*mount, sandbox_dir())) {
+                        g_auto(GStrv) fields = g_strsplit(*mount, " ", 6);
+
+                        add(lines, "mount %s", fields[4]);
+                }
+}
+
+/* Names in a directory and, down to `depth`, below it. */
+static void add_tree(GPtrArray *lines, const char *what, const char *path, int depth) {
+        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+
+        for (const char *name; dir && (name = g_dir_read_name(dir));) {
+                g_autofree char *child = g_build_filename(path, name, NULL);
+
+                add(lines, "%s %s", what, child);
+                if (depth > 0 && !g_file_test(child, G_FILE_TEST_IS_SYMLINK))
+                        add_tree(lines, what, child, depth - 1);
+        }
+}
+
+static void add_cgroups(GPtrArray *lines) {
+        g_autofree char *text = read_file("/proc/self/mounts");
+        g_auto(GStrv) mounts = g_strsplit(text, "\n", -1);
+
+        for (char **mount = mounts; *mount; mount++) {
+                g_auto(GStrv) fields = g_strsplit(*mount, " ", -1);
+                g_autofree char *path = NULL;
+                g_autoptr(GDir) dir = NULL;
+
+                if (g_strv_length(fields) < 3 || !g_str_has_prefix(fields[2], "cgroup"))
+                        continue;
+                /* Directories only: each group is one, what else is in there are attributes. */
+                path = g_strconcat(fields[1], sandbox_cgroup(), NULL);
+                dir = g_dir_open(path, 0, NULL);
+                for (const char *name; dir && (name = g_dir_read_name(dir));) {
+                        g_autofree char *child = g_build_filename(path, name, NULL);
+
+                        if (g_file_test(child, G_FILE_TEST_IS_DIR))
+                                add(lines, "cgroup %s", child);
+                }
+        }
+}
+
+/* Who is in the services' control group, and so also every worker. */
+static void add_processes(GPtrArray *lines) {
+        g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+        g_autofree char *group = g_strconcat(sandbox_cgroup(), "-services\n", NULL);
+
+        for (const char *pid; (pid = g_dir_read_name(dir));) {
+                g_autofree char *groups = NULL, *name = NULL;
+
+                if (!g_ascii_isdigit(*pid))
+                        continue;
+                groups = read_file("/proc/%s/cgroup", pid);
+                name = read_file("/proc/%s/comm", pid);
+                if (groups && name && strstr(groups, group))
+                        add(lines, "process %s", g_strchomp(name));
+        }
+}
+
+static void add_fds(GPtrArray *lines, const char *who, pid_t pid) {
+        g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+
+        for (const char *fd; dir && (fd = g_dir_read_name(dir));) {
+                g_autofree char *link = g_build_filename(path, fd, NULL);
+                g_autofree char *target = g_file_read_link(link, NULL);
+                char *number = target ? strchr(target, '[') : NULL;
+
+                /* "socket:[1234]" */
+                if (number && !g_str_has_prefix(target, "anon_inode:"))
+                        *number = '\0';
+                if (target)
+                        add(lines, "%s's descriptor %s", who, target);
+        }
+}
+
+static int compare(gconstpointer a, gconstpointer b) {
+        return strcmp(*(char **)a, *(char **)b);
+}
+
+static char **take_snapshot(void) {
+        g_autofree char *state = g_build_filename(sandbox_dir(), "state", NULL);
+        g_autofree char *run = g_build_filename(sandbox_dir(), "run", NULL);
+        GPtrArray *lines = g_ptr_array_new();
+
+        add_mounts(lines);
+        add_cgroups(lines);
+        add_tree(lines, "state", state, 1);
+        add_tree(lines, "state", run, 1);
+        add_processes(lines);
+        add_fds(lines, "daemon", daemon_pid());
+        add_fds(lines, "supervisor", supervisor_pid());
+
+        g_ptr_array_sort(lines, compare);
+        g_ptr_array_add(lines, NULL);
+        return (char **)g_ptr_array_free(lines, FALSE);
+}
+
+/* Reports what is in one sorted list only. */
+static void report(char *const *before, char *const *after) {
+        while (*before || *after) {
+                int order = !*before ? 1 : !*after ? -1 : strcmp(*before, *after);
+
+                if (order < 0)
+                        g_test_message("is gone: %s", *before++);
+                else if (order > 0)
+                        g_test_message("is left: %s", *after++);
+                else
+                        before++, after++;
+        }
+}
+
+/* Deleting goes on after the reply; what is in there before a test does not belong to it. */
+static bool trash_is_empty(void) {
+        g_autofree char *trash = g_build_filename(sandbox_dir(), "state/trash", NULL);
+        g_autoptr(GDir) dir = g_dir_open(trash, 0, NULL);
+
+        return !dir || !g_dir_read_name(dir);
+}
+
+char **leaks_baseline(void) {
+        WAIT_UNTIL(trash_is_empty());
+        return take_snapshot();
+}
+
+void leaks_check(char *const *before) {
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+
+        for (;;) {
+                g_auto(GStrv) after = take_snapshot();
+
+                if (g_strv_equal((const char *const *)before, (const char *const *)after))
+                        return;
+                if (g_get_monotonic_time() > end) {
+                        report(before, after);
+                        g_test_fail_printf("the test left something behind");
+                        return;
+                }
+                g_usleep(20000);
+        }
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Who may do what: a real polkitd with our actions, and callers of several users. */
+
+#include "harness.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+#define SOMEBODY 4242
+
+static GDBusConnection *nobody, *somebody;
+
+/* Gives polkitd a rule for as long as a test runs; it reads its directory again by itself. */
+static void set_rule(const char *condition) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "rules/50-test.rules", NULL);
+        g_autofree char *text = g_strdup_printf("polkit.addRule(function(action, subject) {\n"
+                                                "        if (%s) return polkit.Result.YES;\n"
+                                                "});\n",
+                                                condition);
+
+        g_assert_true(g_file_set_contents(path, text, -1, NULL));
+        g_assert_cmpint(g_chmod(path, 0644), ==, 0);
+}
+
+static void clear_rule(void) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "rules/50-test.rules", NULL);
+
+        g_assert_cmpint(g_unlink(path), ==, 0);
+}
+
+/* Whether GetPermissions says so for `caller`; polkitd needs a moment to see a rule. */
+static bool permission_is(GDBusConnection *caller, const char *action, const char *expected) {
+        g_autoptr(GVariant) reply = bus_try(caller, NULL, NULL, NULL, NULL, "GetPermissions", "()");
+        g_autoptr(GVariant) permissions = NULL;
+        const char *actual = NULL;
+
+        if (!reply)
+                return false;
+        permissions = g_variant_get_child_value(reply, 0);
+        return g_variant_lookup(permissions, action, "&s", &actual) &&
+               g_str_equal(actual, expected);
+}
+
+/* A denied call gets one of two errors, depending on whether a password would help. */
+static bool is_denied(GDBusConnection *caller, const char *path, const char *method,
+                      const char *arguments) {
+        g_autoptr(GVariant) reply = NULL;
+        g_autoptr(GError) error = NULL;
+        g_autofree char *name = NULL;
+
+        reply = bus_try(caller, NULL, NULL, &error, path, method, arguments);
+        if (!error)
+                return false;
+        name = g_dbus_error_get_remote_error(error);
+        if (g_str_equal(name, ERROR_ACCESS) || g_str_equal(name, ERROR_INTERACTIVE))
+                return true;
+        g_test_message("%s: %s", method, error->message);
+        return false;
+}
+
+static void check_denied(GDBusConnection *caller, const char *path, const char *method,
+                         const char *arguments) {
+        if (!is_denied(caller, path, method, arguments))
+                g_test_fail_printf("%s was not denied", method);
+}
+
+/* Each method that asks, on root's objects, without any rule. */
+static void test_denied(void) {
+        static const struct {
+                const char *method, *arguments;
+        } manager[] =
+                {
+                        {"Run", "('busybox', ['true'], @a{sv} {})"},
+                        {"Create", "('busybox', ['true'], @a{sv} {})"},
+                        {"Import", "('x', @a{sv} {})"},
+                },
+          container[] =
+                  {
+                          {"Start", "(@a{sv} {},)"},
+                          {"Stop", "(@a{sv} {},)"},
+                          {"Kill", "(15, @a{sv} {})"},
+                          {"Restart", "(@a{sv} {},)"},
+                          {"Pause", "(@a{sv} {},)"},
+                          {"Resume", "(@a{sv} {},)"},
+                          {"Rename", "('x', @a{sv} {})"},
+                          {"Update", "({'pids': <uint64 10>},)"},
+                          {"Exec", "(['true'], @a{sv} {})"},
+                          {"ExecCollect", "(['true'], @a{sv} {})"},
+                          {"Attach", "(@a{sv} {},)"},
+                          {"Resize", "(uint16 1, uint16 1, @a{sv} {})"},
+                          {"OpenLogs", "(@a{sv} {},)"},
+                          {"ReadLogs", "('', uint32 0, @a{sv} {})"},
+                          {"Commit", "('x', @a{sv} {})"},
+                          {"Export", "(@a{sv} {},)"},
+                          {"GetProcesses", "(@a{sv} {},)"},
+                          {"GetConfig", "(@a{sv} {},)"},
+                          {"Mount", "(@a{sv} {},)"},
+                          {"Unmount", "(@a{sv} {},)"},
+                          {"Remove", "(@a{sv} {},)"},
+                          {"Remove", "({'force': <true>},)"},
+                  },
+          image[] =
+                  {
+                          {"Tag", "('x', @a{sv} {})"},
+                          {"Untag", "('busybox', @a{sv} {})"},
+                          {"Remove", "(@a{sv} {},)"},
+                          {"Save", "(@a{sv} {},)"},
+                  },
+          process[] = {
+                  {"Kill", "(15, @a{sv} {})"},
+                  {"Resize", "(uint16 1, uint16 1, @a{sv} {})"},
+          };
+        g_autofree char *path = container_run("{'tty': <true>}", "sleep 1000");
+        g_autofree char *image_path = image_find("busybox"), *process_path = NULL;
+        g_autoptr(GVariant) reply = bus_call(path, "Exec", "(['sleep', '1000'], {'tty': <true>})");
+
+        g_variant_get(reply, "(oa{sv})", &process_path, NULL);
+        for (guint i = 0; i < G_N_ELEMENTS(manager); i++)
+                check_denied(nobody, NULL, manager[i].method, manager[i].arguments);
+        for (guint i = 0; i < G_N_ELEMENTS(container); i++)
+                check_denied(nobody, path, container[i].method, container[i].arguments);
+        for (guint i = 0; i < G_N_ELEMENTS(image); i++)
+                check_denied(nobody, image_path, image[i].method, image[i].arguments);
+        for (guint i = 0; i < G_N_ELEMENTS(process); i++)
+                check_denied(nobody, process_path, process[i].method, process[i].arguments);
+
+        /* Nothing came of it. */
+        bus_check_property(path, "State", "'running'");
+        bus_check_property(process_path, "Running", "true");
+        bus_check_property(NULL, "ContainersCount", "1");
+        bus_check_property(NULL, "ImagesCount", "1");
+        container_remove(path);
+}
+
+/* What all may know. */
+static void test_public(void) {
+        static const struct {
+                const char *method, *arguments;
+        } calls[] = {
+                {"GetContainer", "('public',)"},    {"GetImage", "('busybox',)"},
+                {"ListContainers", "(@a{sv} {},)"}, {"ListImages", "(@a{sv} {},)"},
+                {"GetPermissions", "()"},
+        };
+        g_autofree char *path = container_run("{'name': <'public'>}", "sleep 1000");
+        g_autofree char *image = image_find("busybox");
+
+        for (guint i = 0; i < G_N_ELEMENTS(calls); i++) {
+                g_autoptr(GError) error = NULL;
+                g_autoptr(GVariant) reply = bus_try(nobody, NULL, NULL, &error, NULL,
+                                                    calls[i].method, calls[i].arguments);
+
+                g_assert_no_error(error);
+        }
+        {
+                g_autoptr(GVariant) stats =
+                        bus_try(nobody, NULL, NULL, NULL, path, "GetStats", "(@a{sv} {},)");
+                g_autoptr(GVariant) config =
+                        bus_try(nobody, NULL, NULL, NULL, image, "GetConfig", "(@a{sv} {},)");
+                g_autoptr(GVariant) history =
+                        bus_try(nobody, NULL, NULL, NULL, image, "GetHistory", "(@a{sv} {},)");
+
+                CHECK(stats && config && history);
+        }
+        expect(0, "*public*", "", AS_NOBODY "mydocker ps");
+        container_remove(path);
+}
+
+static void test_permissions(void) {
+        static const char *const actions[] = {
+                "org.mydocker.container.run",       "org.mydocker.container.run-privileged",
+                "org.mydocker.container.lifecycle", "org.mydocker.container.exec",
+                "org.mydocker.container.inspect",   "org.mydocker.container.remove",
+                "org.mydocker.workspace.volume",    "org.mydocker.workspace.mount",
+                "org.mydocker.workspace.commit",    "org.mydocker.cgroup.limit",
+                "org.mydocker.image.import",        "org.mydocker.image.export",
+                "org.mydocker.image.remove",        "org.mydocker.job.cancel",
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(actions); i++) {
+                if (!permission_is(bus, actions[i], "yes"))
+                        g_test_fail_printf("root has no %s", actions[i]);
+                if (!permission_is(nobody, actions[i], "auth"))
+                        g_test_fail_printf("nobody's %s is not “auth”", actions[i]);
+        }
+        set_rule("action.id == 'org.mydocker.image.import'");
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.image.import", "yes"));
+        clear_rule();
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.image.import", "auth"));
+}
+
+/* Wrong arguments are refused before anyone is asked, and existence is no secret; so an error never tells a denied
+ * caller more than the public tables do. */
+static void test_order(void) {
+        g_autofree char *path = container_create("{'name': <'known'>}", "true");
+
+        bus_refused(nobody, ERROR_ARGS, "*zzz*", NULL, "Run",
+                    "('busybox', ['true'], {'zzz': <true>})");
+        bus_refused(nobody, ERROR_ARGS, "*zzz*", path, "Start", "({'zzz': <true>},)");
+        bus_refused(nobody, "org.freedesktop.DBus.Error.UnknownMethod", NULL, path, "Nonsense",
+                    "()");
+        bus_refused(nobody, ERROR_MYDOCKER("NoSuchImage"), NULL, NULL, "Run",
+                    "('none', ['true'], @a{sv} {})");
+        /* Whether a program is in the image, a directory on the host, is not told. */
+        check_denied(nobody, NULL, "Run", "('busybox', ['/no/such'], @a{sv} {})");
+        check_denied(nobody, NULL, "Run",
+                     "('busybox', ['true'], {'volumes': <[('/root/none', '/x', '')]>})");
+        CHECK(!g_file_test("/root/none", G_FILE_TEST_EXISTS));
+        container_remove(path);
+}
+
+/* With container.run alone: one's own containers, all of them, and nothing else. */
+static void test_owner(void) {
+        g_autofree char *roots = container_run("{'name': <'roots'>}", "sleep 1000"), *path = NULL;
+        g_autoptr(GVariant) reply = NULL;
+        g_autoptr(GError) error = NULL;
+        static const struct {
+                const char *method, *arguments;
+        } own[] = {
+                {"Pause", "(@a{sv} {},)"},
+                {"Resume", "(@a{sv} {},)"},
+                {"Rename", "('theirs', @a{sv} {})"},
+                {"ExecCollect", "(['true'], @a{sv} {})"},
+                {"Exec", "(['true'], @a{sv} {})"},
+                {"ReadLogs", "('', uint32 0, @a{sv} {})"},
+                {"GetProcesses", "(@a{sv} {},)"},
+                {"GetConfig", "(@a{sv} {},)"},
+                {"Update", "({'pids': <uint64 10>},)"},
+                {"Kill", "(10, @a{sv} {})"},
+                {"Restart", "({'timeout': <uint32 0>},)"},
+                {"Stop", "({'timeout': <uint32 0>},)"},
+                {"Start", "(@a{sv} {},)"},
+        };
+
+        set_rule("action.id == 'org.mydocker.container.run' && subject.user == 'nobody'");
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "yes"));
+        reply = bus_try(nobody, NULL, NULL, &error, NULL, "Run",
+                        "('busybox', ['sleep', '1000'], {'name': <'mine'>})");
+        g_assert_no_error(error);
+        g_variant_get(reply, "(o)", &path);
+        bus_check_property(path, "Owner", "65534");
+        for (guint i = 0; i < G_N_ELEMENTS(own); i++) {
+                g_autoptr(GVariant) ok =
+                        bus_try(nobody, NULL, NULL, &error, path, own[i].method, own[i].arguments);
+
+                if (error) {
+                        g_test_fail_printf("the owner's %s: %s", own[i].method, error->message);
+                        g_clear_error(&error);
+                }
+        }
+
+        /* Another's container, and what reaches out of one's own. */
+        check_denied(nobody, roots, "Stop", "(@a{sv} {},)");
+        check_denied(nobody, roots, "ExecCollect", "(['true'], @a{sv} {})");
+        check_denied(nobody, roots, "Remove", "({'force': <true>},)");
+        check_denied(somebody, path, "Stop", "(@a{sv} {},)");
+        check_denied(somebody, path, "ReadLogs", "('', uint32 0, @a{sv} {})");
+        check_denied(somebody, NULL, "Run", "('busybox', ['true'], @a{sv} {})");
+        check_denied(nobody, path, "Commit", "('x', @a{sv} {})");
+        check_denied(nobody, path, "Mount", "(@a{sv} {},)");
+        check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'network': <'host'>})");
+        check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'userns': <'host'>})");
+        check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'seccomp': <'unconfined'>})");
+        check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'cap-add': <['NET_ADMIN']>})");
+        check_denied(nobody, NULL, "Run",
+                     "('busybox', ['true'], {'volumes': <[('/etc', '/x', 'ro')]>})");
+        bus_check_property(roots, "State", "'running'");
+
+        reply = (g_variant_unref(reply),
+                 bus_try(nobody, NULL, NULL, &error, path, "Remove", "({'force': <true>},)"));
+        g_assert_no_error(error);
+        clear_rule();
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
+        container_remove(roots);
+}
+
+/* A rule sees what it is about. */
+static void test_details(void) {
+        g_autofree char *web =
+                container_run("{'name': <'web'>, 'labels': <{'team': 'red'}>}", "sleep 1000");
+        g_autofree char *db =
+                container_run("{'name': <'db'>, 'labels': <{'team': 'blue'}>}", "sleep 1000");
+        static const char *const rules[] = {
+                "action.id == 'org.mydocker.container.lifecycle' && action.lookup('container') == 'web'",
+                "action.id == 'org.mydocker.container.lifecycle' && action.lookup('label.team') == 'red'",
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {
+                set_rule(rules[i]);
+                WAIT_UNTIL(!is_denied(nobody, web, "Pause", "(@a{sv} {},)"));
+                bus_wait_property(web, "State", "'paused'");
+                check_denied(nobody, db, "Pause", "(@a{sv} {},)");
+                check_denied(nobody, web, "ExecCollect", "(['true'], @a{sv} {})");
+                clear_rule();
+                WAIT_UNTIL(is_denied(nobody, web, "Resume", "(@a{sv} {},)"));
+                g_variant_unref(bus_call(web, "Resume", "(@a{sv} {},)"));
+        }
+
+        set_rule(
+                "action.id == 'org.mydocker.container.lifecycle' && action.lookup('verb') == 'pause' &&"
+                " action.lookup('owner') == 'root' && action.lookup('image').indexOf('busybox') == 0 &&"
+                " action.lookup('id').length == 64");
+        WAIT_UNTIL(!is_denied(nobody, db, "Pause", "(@a{sv} {},)"));
+        check_denied(nobody, db, "Resume", "(@a{sv} {},)");
+        clear_rule();
+
+        /* What Run is to make can be told apart, too. */
+        set_rule(
+                "action.id == 'org.mydocker.container.run' && action.lookup('container') == 'cache' &&"
+                " action.lookup('image') == 'busybox:latest'");
+        WAIT_UNTIL(!is_denied(nobody, NULL, "Run",
+                              "('busybox', ['true'], {'name': <'cache'>, 'auto-remove': <true>})"));
+        check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'name': <'other'>})");
+        check_denied(nobody, NULL, "Run", "('busybox', ['true'], @a{sv} {})");
+        clear_rule();
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.lifecycle", "auth"));
+        bus_wait_property(NULL, "ContainersCount", "2");
+        container_remove(web);
+        container_remove(db);
+}
+
+/* A directory that the caller itself could open, without asking: root inside is the caller, nobody else exists. */
+static void test_volume_fds(void) {
+        g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+        g_autoptr(GVariant) reply = NULL;
+        g_autoptr(GError) error = NULL;
+        g_autofree char *path = NULL, *log = NULL;
+        GStatBuf st;
+        int fd;
+
+        set_rule("action.id == 'org.mydocker.container.run'");
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "yes"));
+        expect(0, "", "",
+               "mkdir shared && chown 65534:65534 shared && echo secret > shared/roots &&"
+               " chmod 600 shared/roots");
+        fd = open("shared", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        g_unix_fd_list_append(fds, fd, NULL);
+        close(fd);
+        reply = bus_try(
+                nobody, fds, NULL, &error, NULL, "Run",
+                "('busybox', ['sh', '-c', 'echo mine > /data/new; cat /data/roots; chown 1 /data/new;"
+                " stat -c %%u:%%g /data/new'], {'volume-fds': <[(handle 0, '/data', '')]>})");
+        g_assert_no_error(error);
+        g_variant_get(reply, "(o)", &path);
+        container_wait(path);
+        log = container_log(path);
+        CHECK(!strstr(log, "secret"));
+        CHECK(strstr(log, "0:0\n"));
+        g_assert_cmpint(g_stat("shared/new", &st), ==, 0);
+        g_assert_cmpuint(st.st_uid, ==, NOBODY);
+        g_assert_cmpuint(st.st_gid, ==, NOBODY);
+        container_remove(path);
+        clear_rule();
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
+        expect(0, "", "", "rm -r shared");
+}
+
+/* Without polkit nobody but root may do anything, at once. */
+static void test_command(void) {
+        g_autofree char *path = container_run("{'name': <'roots'>}", "sleep 1000");
+
+        expect(125, "", "*org.mydocker.container.run*",
+               AS_NOBODY "mydocker --no-ask-password run --rm busybox true");
+        expect(1, "", "*org.mydocker.container.lifecycle*",
+               AS_NOBODY "mydocker --no-ask-password stop roots");
+        expect(125, "", "*org.mydocker.container.exec*",
+               AS_NOBODY "mydocker --no-ask-password exec roots true");
+        expect(1, "", "*org.mydocker.container.remove*",
+               AS_NOBODY "mydocker --no-ask-password rm -f roots");
+        expect(1, "", "*org.mydocker.image.import*",
+               AS_NOBODY "mydocker --no-ask-password import busybox.tar x");
+
+        set_rule("action.id == 'org.mydocker.container.run'");
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "yes"));
+        expect(0, "0\n", "", AS_NOBODY "mydocker run --rm busybox id -u");
+        clear_rule();
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
+        container_remove(path);
+}
+
+int main(int argc, char *argv[]) {
+        int r;
+
+        harness_init(&argc, &argv);
+        nobody = bus_connect_as(NOBODY);
+        somebody = bus_connect_as(SOMEBODY);
+        harness_add("/authorization/denied", test_denied);
+        harness_add("/authorization/public", test_public);
+        harness_add("/authorization/permissions", test_permissions);
+        harness_add("/authorization/order", test_order);
+        harness_add("/authorization/owner", test_owner);
+        harness_add("/authorization/details", test_details);
+        harness_add("/authorization/volume-fds", test_volume_fds);
+        harness_add("/authorization/command", test_command);
+        r = harness_run();
+        g_object_unref(nobody);
+        g_object_unref(somebody);
+        return r;
+}

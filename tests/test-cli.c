@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The command line: for each command its exit status and exactly what it prints, and where. */
+
+#include "harness.h"
+
+#define HEX12 "????????????"
+#define HEX64 "????????????????????????????????????????????????????????????????"
+
+typedef struct Case {
+        const char *command;
+        int status;
+        const char *out, *err;
+} Case;
+
+static void run_cases(const Case *cases, guint n) {
+        for (guint i = 0; i < n; i++)
+                expect(cases[i].status, cases[i].out, cases[i].err, "%s", cases[i].command);
+}
+
+#define RUN_CASES(cases) run_cases(cases, G_N_ELEMENTS(cases))
+
+static void test_exit_codes(void) {
+        static const Case cases[] = {
+                {"mydocker run --rm busybox true", 0, "", ""},
+                {"mydocker run --rm busybox sh -c 'exit 3'", 3, "", ""},
+                {"mydocker run --rm busybox sh -c 'exit 125'", 125, "", ""},
+                {"mydocker run --rm busybox sh -c \"sh -c 'kill -9 \\$\\$'\"", 137, "", ""},
+                {"mydocker run --rm busybox sh -c \"sh -c 'kill -TERM \\$\\$'\"", 143, "", ""},
+                {"mydocker run --rm busybox /etc/passwd", 126, "", "?*"},
+                {"mydocker run --rm busybox /etc", 126, "", "?*"},
+                {"mydocker run --rm busybox nonesuch", 127, "", "*nonesuch*"},
+                {"mydocker run --rm busybox /none/such", 127, "", "*/none/such*"},
+                {"mydocker run --rm nonesuch true", 125, "", "*nonesuch*"},
+                {"mydocker run --rm --nonesuch busybox true", 125, "", "*--nonesuch*"},
+                {"mydocker run --rm -v relative:/x busybox true", 125, "", "?*"},
+                {"mydocker run --rm -v /tmp:relative busybox true", 125, "", "?*"},
+                {"mydocker run --rm -v /tmp busybox true", 125, "", "?*"},
+                {"mydocker run --rm -v /tmp:/x:zz busybox true", 125, "", "?*"},
+                {"mydocker run --rm -v : busybox true", 125, "", "?*"},
+                {"mydocker run --rm -m lots busybox true", 125, "", "*lots*"},
+                {"mydocker run --rm --cpus many busybox true", 125, "", "*many*"},
+                {"mydocker run --rm --name -x busybox true", 125, "", "?*"},
+                {"mydocker run", 125, "", "*requires at least 1 argument*"},
+                {"mydocker run --rm busybox", 125, "", "*ommand*"},
+                {"mydocker exec none true", 125, "", "Error: No such container: none\n"},
+                {"mydocker nonesuch", 125, "", "*nonesuch*"},
+                {"mydocker inspect none", 1, "[]\n", "Error: No such *: none\n"},
+                {"mydocker stop none", 1, "", "Error: No such container: none\n"},
+                {"mydocker rm none", 1, "", "Error: No such container: none\n"},
+                {"mydocker rmi none", 1, "", "Error: No such image: none*\n"},
+                {"mydocker logs none", 1, "", "Error: No such container: none\n"},
+                {"mydocker stop", 1, "", "*requires at least 1 argument*"},
+                {"mydocker commit none", 1, "", "?*"},
+                {"mydocker import /none/such x", 1, "", "*/none/such*"},
+                {"mydocker save none -o x.tar", 1, "", "Error: No such image: none*\n"},
+                {"mydocker version", 0, "*0.1*", ""},
+                {"mydocker --version", 0, "*0.1*", ""},
+                {"mydocker --help", 0, "*run*commit*", ""},
+                {"mydocker run --help", 0, "*--rm*--volume*", ""},
+                {"mydocker info", 0, "*Containers: 0*", ""},
+                {"DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none mydocker ps", 1, "", "?*"},
+        };
+
+        RUN_CASES(cases);
+        bus_check_property(NULL, "ContainersCount", "0");
+}
+
+static void test_streams(void) {
+        static const Case cases[] = {
+                {"mydocker run --rm busybox sh -c 'echo out; echo err >&2'", 0, "out\n", "err\n"},
+                {"printf 'in\\nput' | mydocker run -i --rm busybox cat", 0, "in\nput", ""},
+                {"echo unread | mydocker run --rm busybox cat", 0, "", ""},
+                {"mydocker run -i --rm busybox cat < /dev/null", 0, "", ""},
+                {"head -c 5000000 /dev/zero | mydocker run -i --rm busybox wc -c", 0, "5000000\n",
+                 ""},
+                {"mydocker run --rm busybox head -c 5000000 /dev/zero | wc -c", 0, "5000000\n", ""},
+                {"mydocker run --rm busybox yes | head -n 1", 0, "y\n", "*"},
+                {"mydocker run --rm busybox sh -c 'echo \"a  b\"' ", 0, "a  b\n", ""},
+                {"mydocker run --rm busybox echo -- -n --rm", 0, "-- -n --rm\n", ""},
+                {"mydocker run --rm -w /etc busybox pwd", 0, "/etc\n", ""},
+                {"mydocker run --rm -u alice busybox id -un", 0, "alice\n", ""},
+                {"mydocker run --rm -u 7:8 busybox sh -c 'id -u; id -g'", 0, "7\n8\n", ""},
+                {"mydocker run --rm -h box busybox hostname", 0, "box\n", ""},
+                {"A=1 mydocker run --rm -e A -e B=2 -e C busybox sh -c 'echo $A $B ${C-unset}'", 0,
+                 "1 2 unset\n", ""},
+                {"mydocker run --rm --entrypoint echo busybox hello", 0, "hello\n", ""},
+                {"mydocker run --rm --read-only busybox touch /x", 1, "",
+                 "touch: /x: Read-only file system\n"},
+                {"mydocker run --rm --read-only --tmpfs /tmp busybox touch /tmp/x", 0, "", ""},
+                {"mydocker run --rm --read-only --tmpfs /new busybox touch /new/x", 0, "", ""},
+                {"mydocker run --rm --network none busybox ls /sys/class/net", 0, "lo\n", ""},
+        };
+
+        RUN_CASES(cases);
+        bus_wait_property(NULL, "ContainersCount", "0");
+}
+
+static void test_exec(void) {
+        static const Case cases[] = {
+                {"mydocker run -d --name c busybox sleep 1000", 0, HEX64 "\n", ""},
+                {"mydocker exec c true", 0, "", ""},
+                {"mydocker exec c sh -c 'echo out; echo err >&2; exit 9'", 9, "out\n", "err\n"},
+                {"mydocker exec c sh -c \"kill -9 \\$\\$\"", 137, "", ""},
+                {"mydocker exec c /etc/passwd", 126, "", "?*"},
+                {"mydocker exec c nonesuch", 127, "", "*nonesuch*"},
+                {"mydocker exec c", 125, "", "*requires at least 2 arguments*"},
+                {"echo typed | mydocker exec -i c cat", 0, "typed\n", ""},
+                {"echo typed | mydocker exec c cat", 0, "", ""},
+                {"mydocker exec -w /etc -u alice -e A=b c sh -c 'pwd; id -un; echo $A'", 0,
+                 "/etc\nalice\nb\n", ""},
+                {"mydocker exec -d c touch /detached", 0, "", ""},
+                {"mydocker exec c sh -c 'while [ ! -e /detached ]; do sleep 0.1; done'", 0, "", ""},
+                {"mydocker pause c", 0, "c\n", ""},
+                {"mydocker exec c true", 125, "", "*paused*"},
+                {"mydocker unpause c", 0, "c\n", ""},
+                {"mydocker top c", 0, "*PID*sleep 1000\n", ""},
+                {"mydocker kill c", 0, "c\n", ""},
+                {"mydocker wait c", 0, "137\n", ""},
+                {"mydocker exec c true", 125, "", "*is not running*"},
+                {"mydocker rm c", 0, "c\n", ""},
+        };
+
+        RUN_CASES(cases);
+}
+
+static void test_lifecycle(void) {
+        static const Case cases[] = {
+                {"mydocker create --name c busybox sh -c 'echo run; exit 4'", 0, HEX64 "\n", ""},
+                {"mydocker ps", 0, "CONTAINER ID*NAMES\n", ""},
+                {"mydocker ps -a --no-legend 2>/dev/null || mydocker ps -a", 0, "*Created*c\n", ""},
+                {"mydocker create --name c busybox true", 125, "",
+                 "*Conflict. The container name \"/c\" is already in use by container \"" HEX64
+                 "\"*"},
+                {"mydocker start c", 0, "c\n", ""},
+                {"mydocker wait c", 0, "4\n", ""},
+                {"mydocker logs c", 0, "run\n", ""},
+                {"mydocker start -a c", 4, "run\n", ""},
+                {"mydocker logs c", 0, "run\nrun\n", ""},
+                {"mydocker logs --tail 1 c", 0, "run\n", ""},
+                {"mydocker logs -t c", 0, "20*T*Z run\n20*T*Z run\n", ""},
+                {"mydocker ps -a", 0, "*Exited (4) * ago*c\n", ""},
+                {"mydocker rename c d", 0, "", ""},
+                {"mydocker rm c d", 1, "d\n", "Error: No such container: c\n"},
+                {"mydocker run -d --name c busybox sh -c 'trap \"exit 6\" TERM; while :; do sleep 0.1; done'",
+                 0, HEX64 "\n", ""},
+                {"sleep 0.5; mydocker rm c", 1, "", "*running*"},
+                {"mydocker stop c", 0, "c\n", ""},
+                {"mydocker ps -a --filter exited=6 -q", 0, HEX12 "\n", ""},
+                {"mydocker restart -t 0 c", 0, "c\n", ""},
+                {"mydocker stop -t 0 c", 0, "c\n", ""},
+                {"mydocker wait c", 0, "137\n", ""},
+                {"mydocker rm $(mydocker ps -aq)", 0, HEX12 "\n", ""},
+                {"mydocker run -d --rm --name c busybox sleep 1000", 0, HEX64 "\n", ""},
+                {"mydocker kill -s TERM c; mydocker kill -s 9 c", 0, "c\nc\n", ""},
+        };
+
+        RUN_CASES(cases);
+        bus_wait_property(NULL, "ContainersCount", "0");
+}
+
+static void test_tables(void) {
+        static const Case cases[] = {
+                {"mydocker run -d --name old --label k=v busybox sleep 1000", 0, HEX64 "\n", ""},
+                {"mydocker run --name done busybox sh -c 'exit 3'", 3, "", ""},
+                {"mydocker run -d --name new -v $PWD/vol:/vol busybox sleep 123456789012345678901234567890",
+                 0, HEX64 "\n", ""},
+                {"mydocker ps -q | wc -l", 0, "2\n", ""},
+                {"mydocker ps -aq | wc -l", 0, "3\n", ""},
+                {"mydocker ps --format '{{.Names}}'", 0, "new\nold\n", ""},
+                {"mydocker ps -a --format '{{.Names}}'", 0, "new\ndone\nold\n", ""},
+                {"mydocker ps -l --format '{{.Names}}'", 0, "new\n", ""},
+                {"mydocker ps -n 2 --format '{{.Names}}'", 0, "new\ndone\n", ""},
+                {"mydocker ps --format '{{.Command}}'", 0,
+                 "\"sleep 12345678901234…\"\n\"sleep 1000\"\n", ""},
+                {"mydocker ps --no-trunc --format '{{.Command}}'", 0,
+                 "\"sleep 123456789012345678901234567890\"\n\"sleep 1000\"\n", ""},
+                {"mydocker ps --no-trunc -q", 0, HEX64 "\n" HEX64 "\n", ""},
+                {"mydocker ps -f name=ol --format '{{.Names}}'", 0, "old\n", ""},
+                {"mydocker ps -f label=k --format '{{.Names}}'", 0, "old\n", ""},
+                {"mydocker ps -f label=k=v --format '{{.Names}}'", 0, "old\n", ""},
+                {"mydocker ps -f label=k=w -q", 0, "", ""},
+                {"mydocker ps -f status=exited --format '{{.Names}}'", 0, "done\n", ""},
+                {"mydocker ps -a -f status=exited -f status=running --format '{{.Names}}'", 0,
+                 "new\ndone\nold\n", ""},
+                {"mydocker ps -a -f exited=3 --format '{{.Names}}'", 0, "done\n", ""},
+                {"mydocker ps -a -f ancestor=busybox -q | wc -l", 0, "3\n", ""},
+                {"mydocker ps -a -f before=new --format '{{.Names}}'", 0, "done\nold\n", ""},
+                {"mydocker ps -a -f since=old --format '{{.Names}}'", 0, "new\ndone\n", ""},
+                {"mydocker ps -f volume=/vol --format '{{.Names}}'", 0, "new\n", ""},
+                {"mydocker ps -f nonsense=1", 1, "", "*nonsense*"},
+                {"mydocker ps --format '{{.Nonsense}}'", 1, "", "*Nonsense*"},
+                {"mydocker ps --format '{{range .Names}}{{end}}'", 1, "", "*range*"},
+                {"mydocker ps --format '{{.Names}}\\t{{.Image}}'", 0,
+                 "new\tbusybox\nold\tbusybox\n", ""},
+                {"mydocker ps --format json | head -n 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)[\"Names\"])'",
+                 0, "new\n", ""},
+                {"mydocker images", 0,
+                 "REPOSITORY * TAG * IMAGE ID * CREATED * SIZE\nbusybox * latest * " HEX12
+                 " * ago * *B\n",
+                 ""},
+                {"mydocker images -q", 0, HEX12 "\n", ""},
+                {"mydocker images --format '{{.Repository}}:{{.Tag}}'", 0, "busybox:latest\n", ""},
+                {"mydocker inspect old new | python3 -c 'import json, sys; print([c[\"Name\"] for c in json.load(sys.stdin)])'",
+                 0, "['/old', '/new']\n", ""},
+                {"mydocker inspect --format '{{.State.Status}}' old done", 0, "running\nexited\n",
+                 ""},
+                {"mydocker inspect busybox | python3 -c 'import json, sys; print(json.load(sys.stdin)[0][\"RepoTags\"])'",
+                 0, "['busybox:latest']\n", ""},
+                {"mydocker rm -f old done new", 0, "old\ndone\nnew\n", ""},
+                {"rmdir vol", 0, "", ""},
+        };
+
+        RUN_CASES(cases);
+}
+
+static void test_images(void) {
+        static const Case cases[] = {
+                {"mydocker tag busybox other:1", 0, "", ""},
+                {"mydocker images --format '{{.Repository}}:{{.Tag}}' | sort", 0,
+                 "busybox:latest\nother:1\n", ""},
+                {"mydocker rmi other:1", 0, "Untagged: other:1\n", ""},
+                {"mydocker create --name c busybox true", 0, HEX64 "\n", ""},
+                {"mydocker rmi busybox", 1, "", "*busybox*"},
+                {"mydocker rm c", 0, "c\n", ""},
+                {"mydocker save busybox | tar -t | grep -c manifest.json", 0, "1\n", ""},
+                {"mydocker save -o saved.tar busybox", 0, "", ""},
+                {"mydocker tag busybox keep && mydocker rmi busybox", 0,
+                 "Untagged: busybox:latest\n", ""},
+                {"mydocker load -i saved.tar", 0, "Loaded image: busybox:latest\n", ""},
+                {"mydocker rmi keep", 0, "Untagged: keep:latest\nDeleted: *", ""},
+                {"mydocker load < saved.tar", 0, "Loaded image: busybox:latest\n", "*"},
+                {"mydocker run --rm busybox echo loaded", 0, "loaded\n", ""},
+                {"mydocker history busybox", 0, "IMAGE*CREATED BY*\n*", ""},
+                {"rm saved.tar; mydocker images -q | wc -l", 0, "1\n", ""},
+        };
+
+        RUN_CASES(cases);
+}
+
+/* Signals to the command go to the container (--sig-proxy). */
+static void test_signal_proxy(void) {
+        expect(4, "", NULL,
+               "mydocker run --rm --name p busybox sh -c 'trap \"exit 4\" TERM; while :; do sleep 0.1; done' &"
+               " while ! mydocker ps -q -f name=p | grep -q .; do sleep 0.1; done; sleep 0.5; kill -TERM $!; wait $!");
+        expect(130, "", NULL,
+               "trap '' INT; setpriv env --default-signal=INT mydocker run --rm --name p busybox sh -c"
+               " 'trap \"exit 130\" INT; while :; do sleep 0.1; done' &"
+               " while ! mydocker ps -q -f name=p | grep -q .; do sleep 0.1; done; sleep 0.5; kill -INT $!; wait $!");
+        bus_wait_property(NULL, "ContainersCount", "0");
+}
+
+static void test_events(void) {
+        expect(0, "*create*c*start*c*die*c*destroy*c*", NULL,
+               "(timeout 5 mydocker events || true) > events & sleep 1; mydocker run --rm --name c busybox true;"
+               " sleep 1; kill %%1 2>/dev/null; sleep 0.2; cat events; rm events");
+        bus_wait_property(NULL, "ContainersCount", "0");
+}
+
+int main(int argc, char *argv[]) {
+        harness_init(&argc, &argv);
+        harness_add("/cli/exit-codes", test_exit_codes);
+        harness_add("/cli/streams", test_streams);
+        harness_add("/cli/exec", test_exec);
+        harness_add("/cli/lifecycle", test_lifecycle);
+        harness_add("/cli/tables", test_tables);
+        harness_add("/cli/images", test_images);
+        harness_add("/cli/signal-proxy", test_signal_proxy);
+        harness_add("/cli/events", test_events);
+        return harness_run();
+}

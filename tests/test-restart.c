@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The daemon dies and comes again: containers, their logs, exit codes and names go on without it. */
+
+#include "harness.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static void restart(int how) {
+        daemon_kill(how);
+        daemon_start();
+}
+
+static void check_survival(int how) {
+        g_autofree char *running = container_run(
+                "{'name': <'running'>, 'labels': <{'a': 'b'}>, 'memory': <uint64 67108864>}",
+                "trap 'exit 4' TERM; i=0; while :; do echo $i; i=$((i+1)); sleep 0.05; done");
+        g_autofree char *exited = container_run("{'name': <'exited'>}", "echo done; exit 5");
+        g_autofree char *created = container_create("{'name': <'created'>}", "exit 6");
+        g_autofree char *paused = container_run("{'name': <'paused'>}", "sleep 1000");
+        g_autofree char *started = NULL, *log = NULL, *later = NULL, *output = NULL;
+        g_autoptr(GVariant) started_at = bus_property(running, "StartedAt");
+        guint32 pid = bus_property_uint(running, "Pid");
+
+        container_wait(exited);
+        g_variant_unref(bus_call(paused, "Pause", "(@a{sv} {},)"));
+        log = container_log(running);
+        restart(how);
+
+        bus_check_property(running, "State", "'running'");
+        g_assert_cmpuint(bus_property_uint(running, "Pid"), ==, pid);
+        bus_check_property(running, "Name", "'running'");
+        bus_check_property(running, "Labels", "{'a': 'b'}");
+        bus_check_property(running, "MemoryLimit", "67108864");
+        started = g_variant_print(started_at, FALSE);
+        bus_check_property(running, "StartedAt", started);
+        bus_check_property(exited, "State", "'exited'");
+        bus_check_property(exited, "ExitCode", "5");
+        bus_check_property(created, "State", "'created'");
+        bus_check_property(paused, "State", "'paused'");
+        bus_check_property(NULL, "ContainersCount", "4");
+        bus_check_property(NULL, "RunningCount", "2");
+
+        /* It has gone on writing, and goes on. */
+        WAIT_UNTIL(
+                (g_free(later), later = container_log(running), strlen(later) > strlen(log) + 20));
+        CHECK(g_str_has_prefix(later, log));
+        output = container_exec(running, "echo inside");
+        check_text("exec", output, "inside\n");
+
+        bus_refused(bus, ERROR_MYDOCKER("NameInUse"), NULL, NULL, "Create",
+                    "('busybox', ['true'], {'name': <'exited'>})");
+        g_variant_unref(bus_call(running, "Stop", "(@a{sv} {},)"));
+        bus_check_property(running, "ExitCode", "4");
+        g_variant_unref(bus_call(created, "Start", "(@a{sv} {},)"));
+        g_assert_cmpint(container_wait(created), ==, 6);
+        g_variant_unref(bus_call(paused, "Resume", "(@a{sv} {},)"));
+        bus_check_property(paused, "State", "'running'");
+        container_remove(running);
+        container_remove(exited);
+        container_remove(created);
+        container_remove(paused);
+}
+
+static void test_killed(void) {
+        check_survival(SIGKILL);
+}
+
+static void test_terminated(void) {
+        check_survival(SIGTERM);
+}
+
+/* What ended while nobody looked has its exit code. */
+static void test_ended_meanwhile(void) {
+        g_autofree char *path =
+                container_run("{'name': <'brief'>}",
+                              "while [ ! -e /go ]; do sleep 0.05; done; echo last; exit 9");
+        g_autofree char *removed = container_run("{'auto-remove': <true>}", "sleep 0.5");
+        guint32 pid = bus_property_uint(path, "Pid");
+        g_autofree char *log = NULL;
+
+        daemon_kill(SIGKILL);
+        expect(0, "", "", "touch /proc/%u/root/go", pid);
+        expect(0, "", "", "while [ -e /proc/%u ]; do sleep 0.05; done", pid);
+        g_usleep(500000);
+        daemon_start();
+
+        bus_wait_property(path, "State", "'exited'");
+        bus_check_property(path, "ExitCode", "9");
+        CHECK(!bus_property_matches(path, "FinishedAt", "0"));
+        log = container_log(path);
+        check_text("log", log, "last\n");
+        container_remove(path);
+        WAIT_UNTIL(!bus_object_exists(removed));
+}
+
+static void test_killed_meanwhile(void) {
+        g_autofree char *path =
+                container_run("{'memory': <uint64 33554432>, 'memory-swap': <uint64 33554432>}",
+                              "while [ ! -e /go ]; do sleep 0.05; done; exec tail /dev/zero");
+        guint32 pid = bus_property_uint(path, "Pid");
+
+        daemon_kill(SIGKILL);
+        expect(0, "", "", "touch /proc/%u/root/go", pid);
+        expect(0, "", "", "while [ -e /proc/%u ]; do sleep 0.05; done", pid);
+        daemon_start();
+        bus_wait_property(path, "ExitCode", "137");
+        bus_check_property(path, "OOMKilled", "true");
+        container_remove(path);
+}
+
+/* Killed in the middle of things: at the next start everything is either done or undone. */
+static void test_interrupted(void) {
+        for (int i = 0; i < 5; i++) {
+                g_autofree char *path = container_run(
+                        NULL,
+                        "dd if=/dev/zero of=/big bs=1M count=30 2>/dev/null; echo ready; sleep 1000");
+                g_autofree char *log = NULL, *image = NULL;
+
+                WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, "ready")));
+                g_dbus_connection_call(bus, MANAGER_NAME, path, "org.mydocker.Container", "Commit",
+                                       g_variant_new_parsed("('interrupted', @a{sv} {})"), NULL,
+                                       G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+                g_assert_true(g_dbus_connection_flush_sync(bus, NULL, NULL));
+                g_usleep(i * 10000);
+                restart(SIGKILL);
+                bus_wait_property(path, "State", "'running'");
+                image = image_find("interrupted");
+                if (image)
+                        image_remove("interrupted");
+                g_dbus_connection_call(bus, MANAGER_NAME, path, "org.mydocker.Container", "Remove",
+                                       g_variant_new_parsed("({'force': <true>},)"), NULL,
+                                       G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+                g_assert_true(g_dbus_connection_flush_sync(bus, NULL, NULL));
+                g_usleep(i * 1000);
+                restart(SIGKILL);
+                if (bus_object_exists(path))
+                        container_remove(path);
+        }
+}
+
+/* A daemon that starts while the name is still taken, or twice, does no harm. */
+static void test_second_daemon(void) {
+        g_autofree char *path = container_run(NULL, "sleep 1000");
+        g_autofree char *command = NULL;
+
+        expect(0, NULL, NULL, "tr '\\0' ' ' < /proc/%d/cmdline > cmdline", daemon_pid());
+        command = read_file("cmdline");
+        expect(1, NULL, "?*", "timeout 20 %s", command);
+        bus_check_property(path, "State", "'running'");
+        container_remove(path);
+        expect(0, "", "", "rm cmdline");
+}
+
+int main(int argc, char *argv[]) {
+        harness_init(&argc, &argv);
+        harness_add("/restart/killed", test_killed);
+        harness_add("/restart/terminated", test_terminated);
+        harness_add("/restart/ended-meanwhile", test_ended_meanwhile);
+        harness_add("/restart/killed-meanwhile", test_killed_meanwhile);
+        harness_add("/restart/interrupted", test_interrupted);
+        harness_add("/restart/second-daemon", test_second_daemon);
+        return harness_run();
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The command on a terminal: run -it and exec -it, as a person sees them. */
+
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* A shell command line on a terminal of its own. */
+typedef struct Session {
+        int master;
+        GPid pid;
+        GString *output; /* all that has come so far */
+        struct termios before;
+} Session;
+
+static void become_foreground(gpointer data) {
+        setsid();
+        ioctl(0, TIOCSCTTY, 0);
+}
+
+static Session *session_new(const char *command, int rows, int columns) {
+        const char *argv[] = {"/bin/sh", "-c", command, NULL};
+        struct winsize size = {.ws_row = rows, .ws_col = columns};
+        Session *session = g_new0(Session, 1);
+        g_autoptr(GError) error = NULL;
+        int slave;
+
+        session->output = g_string_new(NULL);
+        session->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        g_assert_cmpint(session->master, >=, 0);
+        g_assert_cmpint(grantpt(session->master), ==, 0);
+        g_assert_cmpint(unlockpt(session->master), ==, 0);
+        g_assert_cmpint(ioctl(session->master, TIOCSWINSZ, &size), ==, 0);
+        slave = open(ptsname(session->master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        g_assert_cmpint(slave, >=, 0);
+        g_assert_cmpint(tcgetattr(slave, &session->before), ==, 0);
+        g_spawn_async_with_fds(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
+                               become_foreground, NULL, &session->pid, slave, slave, slave, &error);
+        g_assert_no_error(error);
+        close(slave);
+        return session;
+}
+
+/* Reads what comes within a moment. Return: whether there may be more later. */
+static bool session_read(Session *session) {
+        struct pollfd pollfd = {.fd = session->master, .events = POLLIN};
+        char buffer[4096];
+        ssize_t n;
+
+        if (poll(&pollfd, 1, 50) <= 0)
+                return true;
+        n = read(session->master, buffer, sizeof(buffer));
+        if (n <= 0)
+                return false; /* EIO: nobody is at the other end */
+        g_string_append_len(session->output, buffer, n);
+        return true;
+}
+
+static void session_expect(Session *session, const char *text) {
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+
+        while (!strstr(session->output->str, text)) {
+                if (!session_read(session) || g_get_monotonic_time() > end) {
+                        g_test_fail_printf("“%s” did not come, but: “%s”", text,
+                                           session->output->str);
+                        return;
+                }
+        }
+        /* What follows is compared with what comes after it. */
+        g_string_erase(session->output, 0,
+                       strstr(session->output->str, text) + strlen(text) - session->output->str);
+}
+
+static void session_type(Session *session, const char *text) {
+        g_assert_cmpint(write(session->master, text, strlen(text)), ==, strlen(text));
+}
+
+/* Waits for the command's end. Return: its exit status. */
+static int session_end(Session *session) {
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        int status;
+
+        while (session_read(session))
+                if (waitpid(session->pid, &status, WNOHANG) == session->pid)
+                        goto ended;
+                else if (g_get_monotonic_time() > end) {
+                        g_test_fail_printf("the command does not end; it wrote: “%s”",
+                                           session->output->str);
+                        kill(session->pid, SIGKILL);
+                        break;
+                }
+        g_assert_cmpint(waitpid(session->pid, &status, 0), ==, session->pid);
+ended:
+        while (session_read(session) && g_get_monotonic_time() < end) {
+                struct pollfd pollfd = {.fd = session->master, .events = POLLIN};
+
+                if (poll(&pollfd, 1, 0) <= 0)
+                        break;
+        }
+        close(session->master);
+        g_string_free(session->output, TRUE);
+        g_free(session);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void test_run(void) {
+        Session *session = session_new("mydocker run -it --rm busybox sh", 33, 77);
+
+        session_expect(session, "# ");
+        session_type(session, "tty\r");
+        session_expect(session, "tty\r\n/dev/pts/0\r\n");
+        session_type(session, "stty size\r");
+        session_expect(session, "33 77\r\n");
+        session_type(session,
+                     "echo $TERM; test -t 0 && test -t 1 && test -t 2 && echo all three\r");
+        session_expect(session, "\r\nall three\r\n");
+        session_type(session, "exit 42\r");
+        g_assert_cmpint(session_end(session), ==, 42);
+}
+
+static void test_resize(void) {
+        Session *session = session_new("mydocker run -it --rm busybox sh", 24, 80);
+        struct winsize size = {.ws_row = 50, .ws_col = 132};
+
+        session_expect(session, "# ");
+        session_type(session, "trap 'echo winch' WINCH; echo set\r");
+        session_expect(session, "\nset\r\n");
+        g_assert_cmpint(ioctl(session->master, TIOCSWINSZ, &size), ==, 0);
+        for (int i = 0; i < 100 && !strstr(session->output->str, "50 132"); i++) {
+                session_type(session, "stty size\r");
+                g_usleep(50000);
+                session_read(session);
+        }
+        session_expect(session, "50 132\r\n");
+        session_type(session, "exit\r");
+        g_assert_cmpint(session_end(session), ==, 0);
+}
+
+/* Ctrl-c goes to what runs inside, not to the command. */
+static void test_interrupt(void) {
+        Session *session = session_new("mydocker run -it --rm busybox sh", 24, 80);
+
+        session_expect(session, "# ");
+        session_type(session, "sleep 1000\r");
+        session_expect(session, "sleep 1000\r\n");
+        g_usleep(300000);
+        session_type(session, "\003");
+        session_expect(session, "^C");
+        session_type(session, "echo status $?\r");
+        session_expect(session, "status 130\r\n");
+        session_type(session, "\004"); /* ctrl-d ends the shell */
+        g_assert_cmpint(session_end(session), ==, 130);
+}
+
+static void test_exec(void) {
+        g_autofree char *path = container_run("{'name': <'target'>}", "sleep 1000");
+        Session *session = session_new("mydocker exec -it target sh", 31, 99);
+
+        session_expect(session, "# ");
+        session_type(session, "stty size; tty; hostname\r");
+        session_expect(session, "31 99\r\n/dev/pts/0\r\n");
+        session_type(session, "exit 7\r");
+        g_assert_cmpint(session_end(session), ==, 7);
+        bus_check_property(path, "State", "'running'");
+        container_remove(path);
+}
+
+/* Ctrl-p ctrl-q leaves the container alone; attach comes back to it. */
+static void test_detach(void) {
+        Session *session = session_new("mydocker run -it --name stays busybox sh", 24, 80);
+        g_autofree char *path = NULL;
+        g_autoptr(GVariant) reply = NULL;
+
+        session_expect(session, "# ");
+        session_type(session, "VALUE=kept; echo $((40 + 2))\r");
+        session_expect(session, "42\r\n");
+        session_type(session, "\020\021");
+        g_assert_cmpint(session_end(session), ==, 0);
+        reply = bus_call(NULL, "GetContainer", "('stays',)");
+        g_variant_get(reply, "(o)", &path);
+        bus_check_property(path, "State", "'running'");
+
+        session = session_new("mydocker attach stays", 24, 80);
+        session_type(session, "\r");
+        session_expect(session, "# ");
+        session_type(session, "echo $VALUE\r");
+        session_expect(session, "\nkept\r\n");
+        session_type(session, "exit 5\r");
+        g_assert_cmpint(session_end(session), ==, 5);
+        bus_wait_property(path, "ExitCode", "5");
+        container_remove(path);
+}
+
+static void test_detach_keys(void) {
+        Session *session = session_new(
+                "mydocker run -it --rm --name stays --detach-keys ctrl-x,y busybox cat", 24, 80);
+        g_autofree char *path = NULL;
+        g_autoptr(GVariant) reply = NULL;
+
+        session_type(session, "echoed\r");
+        session_expect(session, "echoed\r\nechoed\r\n");
+        session_type(session, "\030y");
+        g_assert_cmpint(session_end(session), ==, 0);
+        reply = bus_call(NULL, "GetContainer", "('stays',)");
+        g_variant_get(reply, "(o)", &path);
+        bus_check_property(path, "State", "'running'");
+        container_remove(path);
+}
+
+/* A lone ctrl-p goes through after a moment. */
+static void test_lone_key(void) {
+        Session *session = session_new(
+                "mydocker run -it --rm busybox sh -c 'stty raw -echo; echo ready; head -c 1 | hexdump -C'",
+                24, 80);
+
+        session_expect(session, "ready");
+        session_type(session, "\020");
+        session_expect(session, "10");
+        g_assert_cmpint(session_end(session), ==, 0);
+}
+
+/* The terminal is as before, whatever ended the command. */
+static void test_restored(void) {
+        static const char *const lines[] = {
+                "mydocker run -it --rm busybox true",
+                "mydocker run -it --rm busybox /no/such",
+                "mydocker run -it --rm --name ended busybox sh -c 'stty -echo; sleep 0.3; exit 3'",
+                "mydocker run -it --rm --name ended busybox sh -c 'sleep 1000' & sleep 1; kill -TERM $!; wait $!; mydocker kill ended",
+                "mydocker run -it --rm --name ended busybox sh -c 'sleep 1000' & sleep 1; mydocker kill ended; wait $!",
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(lines); i++) {
+                g_autofree char *command = g_strconcat("stty -a > before; ", lines[i],
+                                                       "; stty -a > after; sleep 0.1", NULL);
+                Session *session = session_new(command, 24, 80);
+
+                session_end(session);
+                expect(0, "", "", "cmp before after");
+                expect(0, NULL, NULL, "mydocker rm -f ended; true");
+        }
+        expect(0, "", "", "rm before after");
+}
+
+/* -t without -i: a terminal inside, and nothing is read. */
+static void test_only_tty(void) {
+        expect(0, "/dev/pts/0\r\n", "",
+               "mydocker run -t --rm busybox sh -c 'readlink /proc/self/fd/1' < /dev/null");
+        expect(1, "", "*the input device is not a TTY*",
+               "mydocker run -it --rm busybox true < /dev/null");
+        expect(1, "", "*the input device is not a TTY*",
+               "echo | mydocker run -it --rm busybox true");
+}
+
+int main(int argc, char *argv[]) {
+        harness_init(&argc, &argv);
+        harness_add("/terminal/run", test_run);
+        harness_add("/terminal/resize", test_resize);
+        harness_add("/terminal/interrupt", test_interrupt);
+        harness_add("/terminal/exec", test_exec);
+        harness_add("/terminal/detach", test_detach);
+        harness_add("/terminal/detach-keys", test_detach_keys);
+        harness_add("/terminal/lone-key", test_lone_key);
+        harness_add("/terminal/restored", test_restored);
+        harness_add("/terminal/only-tty", test_only_tty);
+        return harness_run();
+}
