@@ -204,14 +204,14 @@ void bus_refused(GDBusConnection *caller, const char *error_name, const char *me
         if (!error) {
                 g_autofree char *printed = g_variant_print(reply, TRUE);
 
-                g_test_fail_printf("%s(%s) was not refused but gave %s", method, format, printed);
+                test_fails("%s(%s) was not refused but gave %s", method, format, printed);
                 return;
         }
         actual = g_dbus_error_get_remote_error(error);
         g_dbus_error_strip_remote_error(error);
         if (g_strcmp0(actual, error_name) != 0 ||
             (message && !g_pattern_match_simple(message, error->message)))
-                g_test_fail_printf("%s(%s): error is %s “%s”, expected %s “%s”", method, format,
+                test_fails("%s(%s): error is %s “%s”, expected %s “%s”", method, format,
                                    actual, error->message, error_name, message ?: "*");
 }
 
@@ -294,7 +294,7 @@ GVariant *job_finish(const char *job, char **error_name) {
         if (error_name)
                 *error_name = g_strdup(name);
         else
-                g_test_fail_printf("the job failed: %s", message);
+                test_fails("the job failed: %s", message);
         return NULL;
 }
 
@@ -316,7 +316,7 @@ char *image_import(const char *file, const char *name, char **error_name) {
                 if (error_name)
                         *error_name = g_dbus_error_get_remote_error(error);
                 else
-                        g_test_fail_printf("Import: %s", error->message);
+                        test_fails("Import: %s", error->message);
                 return NULL;
         }
         g_variant_get(reply, "(&o@a{sv})", &job, NULL);

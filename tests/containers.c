@@ -35,7 +35,7 @@ char *container_exec(const char *path, const char *command) {
         g_variant_get(reply, "(i@ay@ay)", &status, &out, &err);
         err_text = g_strndup(g_variant_get_data(err) ?: "", g_variant_get_size(err));
         if (status != 0)
-                g_test_fail_printf("“%s” in the container: status %d: %s", command, status,
+                test_fails("“%s” in the container: status %d: %s", command, status,
                                    err_text);
         return g_strndup(g_variant_get_data(out) ?: "", g_variant_get_size(out));
 }
@@ -60,7 +60,7 @@ char *container_output(const char *options, const char *command, int *status) {
         if (status)
                 *status = r;
         else if (r != 0)
-                g_test_fail_printf("“%s”: status %d: %s", command, r, output);
+                test_fails("“%s”: status %d: %s", command, r, output);
         container_remove(path);
         return output;
 }
@@ -89,7 +89,7 @@ char *container_log(const char *path) {
                 g_auto(GStrv) fields = g_strsplit(*line, " ", 4);
 
                 if (g_strv_length(fields) != 4) {
-                        g_test_fail_printf("not a line of a log: “%s”", *line);
+                        test_fails("not a line of a log: “%s”", *line);
                         continue;
                 }
                 g_string_append(text, fields[3]);
@@ -108,7 +108,7 @@ char *read_fd(int fd, gsize *ret_size) {
                 if (n > 0)
                         g_string_append_len(text, buffer, n);
         if (n < 0 && errno != EIO) /* EIO: the end of a terminal */
-                g_test_fail_printf("read: %s", g_strerror(errno));
+                test_fails("read: %s", g_strerror(errno));
         close(fd);
         if (ret_size)
                 *ret_size = text->len;

@@ -52,6 +52,18 @@ static char **service_pids(void) {
         g_error("the sandbox's services are in no control group");
 }
 
+void test_fails(const char *format, ...) {
+        g_autofree char *text = NULL;
+        va_list ap;
+
+        va_start(ap, format);
+        text = g_strdup_vprintf(format, ap);
+        va_end(ap);
+        /* GTest itself would tell the last reason only. */
+        g_test_message("FAILED: %s", text);
+        g_test_fail();
+}
+
 pid_t supervisor_pid(void) {
         g_auto(GStrv) pids = service_pids();
         pid_t found = 0;
@@ -143,13 +155,13 @@ void expect(int status, const char *out, const char *err, const char *format, ..
         g_test_message("status:          %d, expected %d", actual, status);
         g_test_message("standard output: «%s», expected «%s»", actual_out, out ?: "*");
         g_test_message("standard error:  «%s», expected «%s»", actual_err, err ?: "*");
-        g_test_fail_printf("%s", command);
+        test_fails("%s", command);
 }
 
 void check_text(const char *what, const char *actual, const char *pattern) {
         if (!pattern || (actual && matches(pattern, actual)))
                 return;
-        g_test_fail_printf("%s is «%s», expected «%s»", what, actual ?: "(null)", pattern);
+        test_fails("%s is «%s», expected «%s»", what, actual ?: "(null)", pattern);
 }
 
 /* A root file system of one static binary, the way the walk-through makes it, and beside it a program that tries

@@ -181,6 +181,14 @@ static long try_foreign_abi(void) {
 #endif
 }
 
+/* Whether anything but the three streams is open. */
+static long try_descriptors(void) {
+        for (int fd = 3; fd < 65536; fd++)
+                if (fcntl(fd, F_GETFD) >= 0)
+                        return fd;
+        return -1;
+}
+
 static long try_setuid(void) {
         return setuid(1000);
 }
@@ -228,6 +236,7 @@ static const struct {
         {"exe", try_exe},
         {"setgroups", try_setgroups_deny},
         {"foreign-abi", try_foreign_abi},
+        {"descriptors", try_descriptors},
         {"setuid", try_setuid},
         {"fork", try_fork},
 };

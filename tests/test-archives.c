@@ -61,7 +61,7 @@ static void check_refused(const char *file, const char *what) {
         g_autofree char *image = image_import(file, "refused", &error_name);
 
         if (image) {
-                g_test_fail_printf("%s was not refused", what);
+                test_fails("%s was not refused", what);
                 image_remove("refused");
         } else
                 check_text(what, error_name, ERROR_MYDOCKER("ImageCorrupt"));

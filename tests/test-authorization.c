@@ -65,7 +65,7 @@ static bool is_denied(GDBusConnection *caller, const char *path, const char *met
 static void check_denied(GDBusConnection *caller, const char *path, const char *method,
                          const char *arguments) {
         if (!is_denied(caller, path, method, arguments))
-                g_test_fail_printf("%s was not denied", method);
+                test_fails("%s was not denied", method);
 }
 
 /* Each method that asks, on root's objects, without any rule. */
@@ -182,9 +182,9 @@ static void test_permissions(void) {
 
         for (guint i = 0; i < G_N_ELEMENTS(actions); i++) {
                 if (!permission_is(bus, actions[i], "yes"))
-                        g_test_fail_printf("root has no %s", actions[i]);
+                        test_fails("root has no %s", actions[i]);
                 if (!permission_is(nobody, actions[i], "auth"))
-                        g_test_fail_printf("nobody's %s is not “auth”", actions[i]);
+                        test_fails("nobody's %s is not “auth”", actions[i]);
         }
         set_rule("action.id == 'org.mydocker.image.import'");
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.image.import", "yes"));
@@ -247,7 +247,7 @@ static void test_owner(void) {
                         bus_try(nobody, NULL, NULL, &error, path, own[i].method, own[i].arguments);
 
                 if (error) {
-                        g_test_fail_printf("the owner's %s: %s", own[i].method, error->message);
+                        test_fails("the owner's %s: %s", own[i].method, error->message);
                         g_clear_error(&error);
                 }
         }

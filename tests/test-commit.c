@@ -180,7 +180,7 @@ static void test_configuration(void) {
                                                              "alice", "80/tcp", "somebody", NULL};
              *part; part++)
                 if (!strstr(text, *part))
-                        g_test_fail_printf("“%s” is not in %s", *part, text);
+                        test_fails("“%s” is not in %s", *part, text);
         history = bus_call(image, "GetHistory", "(@a{sv} {},)");
         {
                 g_autofree char *printed = g_variant_print(history, FALSE);

@@ -93,7 +93,7 @@ static void check_interface(const char *path, const char *name) {
         g_assert_no_error(error);
         interface = g_dbus_node_info_lookup_interface(live, name);
         if (!interface) {
-                g_test_fail_printf("%s has no interface %s", path, name);
+                test_fails("%s has no interface %s", path, name);
                 return;
         }
         expected = describe(g_dbus_node_info_lookup_interface(documented, name));
@@ -102,9 +102,9 @@ static void check_interface(const char *path, const char *name) {
                 int order = !*e ? 1 : !*a ? -1 : strcmp(*e, *a);
 
                 if (order < 0)
-                        g_test_fail_printf("%s: only documented: %s", name, *e++);
+                        test_fails("%s: only documented: %s", name, *e++);
                 else if (order > 0)
-                        g_test_fail_printf("%s: not documented: %s", name, *a++);
+                        test_fails("%s: not documented: %s", name, *a++);
                 else
                         e++, a++;
         }
@@ -159,7 +159,7 @@ static void test_properties(void) {
 
                 if (!value || !g_str_equal(g_variant_get_type_string(value),
                                            interface->properties[n]->signature))
-                        g_test_fail_printf("%s is missing or of another type",
+                        test_fails("%s is missing or of another type",
                                            interface->properties[n]->name);
         }
         g_assert_cmpuint(n, ==, g_variant_n_children(all));
@@ -186,7 +186,7 @@ static void test_objects(void) {
                     g_str_equal(object, MANAGER_PATH))
                         n++;
                 else if (!strstr(object, "/jobs/"))
-                        g_test_fail_printf("unexpected object %s", object);
+                        test_fails("unexpected object %s", object);
         }
         g_assert_cmpuint(n, ==, 3);
         container_remove(path);

@@ -70,7 +70,7 @@ static void test_namespaces(void) {
 
                 g_assert_nonnull(theirs);
                 if (g_str_equal(theirs, own))
-                        g_test_fail_printf("the container is in the host's %s namespace", names[i]);
+                        test_fails("the container is in the host's %s namespace", names[i]);
         }
         container_remove(path);
 
@@ -112,7 +112,7 @@ static void check_status(const char *path, const char *what, const char *pattern
                         check_text(what, g_strstrip(*line + strlen(what)), pattern);
                         return;
                 }
-        g_test_fail_printf("no %s", what);
+        test_fails("no %s", what);
 }
 
 static void test_privileges(void) {
@@ -196,8 +196,8 @@ static void test_attempts(void) {
                 {"reboot", "EPERM"},
                 {"settime", "EPERM"},
                 {"handle", "EPERM"},
-                {"sysctl", "EROFS"},
-                {"sysrq", "EROFS"},
+                {"sysctl", "E*"},
+                {"sysrq", "E*"},
                 {"exe", "E*"},
                 {"setgroups", "E*"},
                 {"foreign-abi", "EPERM"},
@@ -286,7 +286,7 @@ static void test_dev(void) {
         check_inside(NULL, "echo x > /dev/null && head -c 4 /dev/zero | wc -c", "4\n");
         check_inside(NULL, "touch /dev/shm/x && ls /dev/shm", "x\n");
         check_inside(NULL, "ls /dev/pts", "ptmx\n");
-        check_inside(NULL, "readlink /dev/fd /dev/stdin /dev/ptmx",
+        check_inside(NULL, "for l in fd stdin ptmx; do readlink /dev/$l; done",
                      "/proc/self/fd\n/proc/self/fd/0\n*pts/ptmx\n");
 }
 
@@ -294,14 +294,12 @@ static void test_dev(void) {
 static void test_inheritance(void) {
         g_autofree char *path = NULL, *output = NULL;
 
-        check_inside(NULL, "ls -l /proc/self/fd | grep -c ' [0-9] ->'",
-                     "4\n"); /* 0, 1, 2 and ls's own */
+        check_inside(NULL, "exec probe descriptors", "EBADF\n");
         check_inside(NULL, "env | grep -v -E '^(PATH|HOME|SHLVL|PWD|HOSTNAME)='; true", "");
         check_inside(NULL, "pwd; readlink /proc/self/cwd; readlink /proc/1/root", "/\n/\n/\n");
         path = container_run(NULL, "sleep 1000");
-        output = container_exec(
-                path, "ls -l /proc/self/fd | grep -c ' [0-9] ->'; readlink /proc/self/cwd");
-        check_text("an exec'ed process", output, "4\n/\n");
+        output = container_exec(path, "probe descriptors; readlink /proc/self/cwd");
+        check_text("an exec'ed process", output, "EBADF\n/\n");
         container_remove(path);
 
         /* A link that leads back to the host through a descriptor of the runtime (CVE-2024-21626). */
@@ -352,13 +350,20 @@ static void test_hostile_volume_targets(void) {
         expect(0, "", "",
                "mkdir victim data && echo data > data/file && cp -a rootfs trap &&"
                " ln -s \"$PWD/victim\" trap/absolute && ln -s ../../../../../../../../..\"$PWD/victim\" trap/dots &&"
-               " ln -s /proc/1/root trap/magic && tar -C trap -cf trap.tar . && rm -rf trap");
+               " ln -s ../../../../var trap/inside && ln -s /proc/1/root trap/magic &&"
+               " tar -C trap -cf trap.tar . && rm -rf trap");
         image = image_import("trap.tar", "trap", NULL);
+        /* A link to what is in the image is followed there. */
+        expect(0, "data\n", "", "mydocker run --rm -v %s/data:/inside trap cat /var/file", here);
+        expect(0, "data\n", "", "mydocker run --rm -v %s/data:/inside/sub trap cat /var/sub/file", here);
+        /* One that leads to nothing there may be refused, but never leads anywhere else. */
         for (const char *const *target =
                      (const char *const[]){"/absolute", "/dots", "/absolute/sub", NULL};
              *target; target++) {
-                expect(0, "data\n", "", "mydocker run --rm -v %s/data:%s trap cat %s/file", here,
-                       *target, *target);
+                int status = shell(NULL, NULL, "mydocker run --rm -v %s/data:%s trap cat %s/file", here,
+                                   *target, *target);
+
+                CHECK(status == 0 || status == 125);
                 expect(0, "", "", "ls -A victim");
                 expect(1, "", NULL, "grep -F '%s/victim' /proc/self/mounts", here);
         }

@@ -18,7 +18,7 @@ static void check_order(Recorder *recorder, guint start, const char *const *patt
                         g_autofree char *dump = recorder_dump(recorder);
 
                         g_test_message("what came:\n%s", dump);
-                        g_test_fail_printf("“%s” did not come after line %u", *patterns, next);
+                        test_fails("“%s” did not come after line %u", *patterns, next);
                         return;
                 }
                 next = found + 1;
@@ -34,7 +34,7 @@ static void check_count(Recorder *recorder, guint start, const char *pattern, gu
                 g_autofree char *dump = recorder_dump(recorder);
 
                 g_test_message("what came:\n%s", dump);
-                g_test_fail_printf("“%s” came %u times, expected %u", pattern, n, expected);
+                test_fails("“%s” came %u times, expected %u", pattern, n, expected);
         }
 }
 
@@ -140,7 +140,7 @@ static void test_values(void) {
                 PATTERN(change, "PropertiesChanged %s *%s=%s*", path, names[i], text);
 
                 if (recorder_find(recorder, 0, change) < 0)
-                        g_test_fail_printf("no signal said that %s is %s", names[i], text);
+                        test_fails("no signal said that %s is %s", names[i], text);
         }
         container_remove(path);
 }

@@ -71,7 +71,7 @@ static void session_expect(Session *session, const char *text) {
 
         while (!strstr(session->output->str, text)) {
                 if (!session_read(session) || g_get_monotonic_time() > end) {
-                        g_test_fail_printf("“%s” did not come, but: “%s”", text,
+                        test_fails("“%s” did not come, but: “%s”", text,
                                            session->output->str);
                         return;
                 }
@@ -94,7 +94,7 @@ static int session_end(Session *session) {
                 if (waitpid(session->pid, &status, WNOHANG) == session->pid)
                         goto ended;
                 else if (g_get_monotonic_time() > end) {
-                        g_test_fail_printf("the command does not end; it wrote: “%s”",
+                        test_fails("the command does not end; it wrote: “%s”",
                                            session->output->str);
                         kill(session->pid, SIGKILL);
                         break;

@@ -197,5 +197,5 @@ int batch_run(Client *client, const Batch *batch, char **operands) {
         r = process(&run);
         if (r >= 0)
                 r = ask(&run);
-        return r < 0 ? report_errno(client, r, "lost the connection to the bus") : run.status;
+        return r < 0 ? report_unreachable(client, r) : run.status;
 }

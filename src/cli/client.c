@@ -19,16 +19,7 @@ int client_connect(Client *client) {
                 return 0;
         r = client->host ? sd_bus_open_system_remote(&client->bus, client->host) :
                            sd_bus_open_system(&client->bus);
-        if (r < 0 && client->host) {
-                int status =
-                        report_errno(client, r, "cannot reach the system bus of the other machine");
-
-                fprintf(stderr, "It needs ssh access to %s and systemd there.\n", client->host);
-                return status;
-        }
-        if (r < 0)
-                return report_errno(client, r, "cannot connect to the system bus; is it running?");
-        return 0;
+        return r < 0 ? report_unreachable(client, r) : 0;
 }
 
 void client_done(Client *client) {

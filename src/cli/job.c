@@ -167,5 +167,5 @@ int job_wait(Client *client, const char *path, const char *what, const char *sub
         }
         progress_clear(&job.progress);
         sd_bus_slot_unref(slot);
-        return r < 0 ? report_errno(client, r, "lost the connection to the bus") : job.status;
+        return r < 0 ? report_unreachable(client, r) : job.status;
 }

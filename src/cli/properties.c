@@ -92,7 +92,9 @@ int properties_read(sd_bus_message *message, const PropertyMap *map, void *struc
                 TRY(read_property(message, map, structure));
                 TRY(sd_bus_message_exit_container(message));
         }
-        return r < 0 ? r : sd_bus_message_exit_container(message);
+        TRY(r);
+        TRY(sd_bus_message_exit_container(message));
+        return 0;
 }
 
 void properties_done(const PropertyMap *map, void *structure) {

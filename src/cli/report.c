@@ -46,6 +46,17 @@ int report_usage(const Client *client, int status, const char *format, ...) {
         return status;
 }
 
+int report_unreachable(const Client *client, int number) {
+        int status;
+
+        if (!client->host)
+                return report_errno(client, number, "cannot reach the system bus");
+        status = report(client, "cannot reach the system bus of %s: %s", client->host,
+                        strerror(abs(number)));
+        fputs("It takes ssh access, and systemd on the other machine.\n", stderr);
+        return status;
+}
+
 bool find_action(const char *text, char *ret, size_t size) {
         static const char *const groups[] = {"container.", "workspace.", "image.", "cgroup.",
                                              "job."};
@@ -138,8 +149,9 @@ static const struct {
 int report_bus_error(const Client *client, const sd_bus_error *error, int r, const char *subject) {
         const char *text = error->message ?: error->name;
 
-        if (!error->name)
-                return report_errno(client, r, "lost the connection to the bus");
+        if (!error->name || sd_bus_error_has_name(error, SD_BUS_ERROR_DISCONNECTED) ||
+            r == -ENOTCONN || r == -ECONNRESET)
+                return report_unreachable(client, r);
         for (size_t i = 0; subject && i < ELEMENTSOF(phrases); i++)
                 if (error_is(error, phrases[i].name))
                         return report(client, "%s%s%s", phrases[i].before, subject,

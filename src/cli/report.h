@@ -11,6 +11,9 @@ int report(const Client *client, const char *format, ...) _printf_(2, 3);
 /* Writes "Error: WHAT: STRERROR"; `number` has either sign. Return: the verb's exit status for failures. */
 int report_errno(const Client *client, int number, const char *what);
 
+/* Writes that there is no bus, or none any more. Return: the verb's exit status for failures. */
+int report_unreachable(const Client *client, int number);
+
 /* Writes a D-Bus error for people. `r` is what the call returned, `subject` what the user called the thing, or
  * NULL. Return: 127 for a command that was not found, 126 for one that is not executable, where that is what the
  * verb does; else the verb's exit status for failures. */

@@ -20,6 +20,8 @@
 #define KEYS_DELAY_MS 400
 /* After this time a process is taken for a long-running one: see session_settle(). */
 #define SETTLE_MS 300
+/* After so many signals to end we do. */
+#define INTERRUPTS_MAX 3
 /* How long to wait for the end of the streams and for the container's removal, once the process has ended. */
 #define END_MS 5000
 
@@ -224,26 +226,43 @@ static void resize(Session *session) {
                                                rows, columns, 0);
 }
 
+static void pass_on(Session *session, int number) {
+        (void)sd_bus_call_method_async(session->client->bus, NULL, BUS_NAME, session->path,
+                                       session->interface, "Kill", NULL, NULL, "ia{sv}", number, 0);
+}
+
+/* Whether the user wants us to end, whatever becomes of the process: a container's first process ignores signals that
+ * it does not handle. */
+static bool is_insisting(Session *session, int number) {
+        if (number != SIGINT && number != SIGTERM)
+                return false;
+        if (++session->n_interrupts < INTERRUPTS_MAX)
+                return false;
+        fprintf(stderr, "got %d SIGTERM/SIGINTs, forcefully exiting\n", INTERRUPTS_MAX);
+        return true;
+}
+
+static void handle_signal(Session *session, int number) {
+        bool proxy = session->signal_proxy && !session->tty && !session->daemon_lost;
+
+        if (number == SIGWINCH) {
+                if (session->tty)
+                        resize(session);
+                return;
+        }
+        if (proxy)
+                pass_on(session, number);
+        if ((!proxy || is_insisting(session, number)) && session->end == SESSION_RUNNING) {
+                session->end = SESSION_KILLED;
+                session->status = 128 + number;
+        }
+}
+
 static void handle_signals(Session *session) {
         struct signalfd_siginfo info;
 
-        while (read(session->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-                int number = (int)info.ssi_signo;
-
-                if (number == SIGWINCH) {
-                        if (session->tty)
-                                resize(session);
-                        continue;
-                }
-                if (session->signal_proxy && !session->tty && !session->daemon_lost)
-                        (void)sd_bus_call_method_async(session->client->bus, NULL, BUS_NAME,
-                                                       session->path, session->interface, "Kill",
-                                                       NULL, NULL, "ia{sv}", number, 0);
-                else if (session->end == SESSION_RUNNING) {
-                        session->end = SESSION_KILLED;
-                        session->status = 128 + number;
-                }
-        }
+        while (read(session->signal_fd, &info, sizeof(info)) == sizeof(info))
+                handle_signal(session, (int)info.ssi_signo);
 }
 
 static int open_signals(Session *session) {
@@ -421,7 +440,7 @@ int session_run(Session *session) {
         r = loop(session);
         terminal_restore();
         if (r < 0)
-                return report_errno(session->client, r, "lost the connection to the bus");
+                return report_unreachable(session->client, r);
         if (session->end == SESSION_EXITED)
                 drain(session);
         return finish(session);

@@ -27,6 +27,7 @@ typedef struct Session {
         Relay *relays[3]; /* input, output, error output */
         int given[3];     /* descriptors for the process, or -EBADF */
         int signal_fd;
+        int n_interrupts;
 
         SessionEnd end;
         int status;

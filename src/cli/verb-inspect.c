@@ -111,9 +111,12 @@ static int get(Client *client, const char *operand, Json **ret) {
 }
 
 static void print_array(Json *array) {
-        printf("%s\n", json_object_to_json_string_ext(
-                               array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE |
-                                              JSON_C_TO_STRING_SPACED));
+        int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+
+        /* An empty list stays in one line. */
+        if (json_object_array_length(array) > 0)
+                flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
+        printf("%s\n", json_object_to_json_string_ext(array, flags));
 }
 
 static int inspect_all(Client *client, char **operands, Json *array) {

@@ -8,14 +8,13 @@
 #include "cli/verbs.h"
 #include "shared/strutil.h"
 
-static ImportArguments arguments = {.name = ""};
+/* As docker's: names move silently. */
+static ImportArguments arguments = {.name = "", .replace = true};
 
 static const Option options[] = {
         {"i input", "string", "Read from tar archive file, instead of STDIN", option_string,
          &arguments.file},
         {"q quiet", NULL, "Suppress the load output", option_bool, &arguments.quiet},
-        {"replace", NULL, "Take names from the images that have them", option_bool,
-         &arguments.replace},
         {},
 };
 

@@ -17,9 +17,10 @@ static int new_call(Client *client, const char *member, char **operands, bool op
                     sd_bus_message **ret) {
         int r = container_options_call(client, member, operands, ret);
 
-        if (r == 0 && open_stdin)
-                r = options_add(*ret, "open-stdin", "b", true);
-        return r < 0 ? report_errno(client, r, "cannot make a message") : r;
+        if (r != 0 || !open_stdin)
+                return r;
+        r = options_add(*ret, "open-stdin", "b", true);
+        return r < 0 ? report_errno(client, r, "cannot make a message") : 0;
 }
 
 static int run_detached(Client *client, char **operands) {

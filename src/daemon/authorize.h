@@ -43,6 +43,9 @@ int authorize_owner(Manager *m, sd_bus_message *message, uid_t owner, const char
 void authorize_hold(Manager *m, sd_bus_message *message);
 void authorize_release(Manager *m, sd_bus_message *message);
 
+/* Whether polkit was asked about this call, which may have taken minutes. */
+bool authorize_was_asked(Manager *m, sd_bus_message *message);
+
 void checks_done(Manager *m);
 
 /* Asks polkit without a question to anybody. `callback` gets `userdata` and polkit's reply, which

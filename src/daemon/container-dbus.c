@@ -2,6 +2,7 @@
 
 /* org.mydocker.Container: its properties, and how its objects are found. */
 
+#include "daemon/authorize.h"
 #include "daemon/bus-util.h"
 #include "daemon/container-methods.h"
 #include "daemon/errors.h"
@@ -143,11 +144,15 @@ static int find(sd_bus *bus, const char *path, const char *interface, void *user
         if (!id || !id_is_valid(id))
                 return 0;
         c = container_by_id(m, id);
-        if (!c || !c->announced)
+        if (c && c->announced) {
+                *ret_found = c;
+                return 1;
+        }
+        /* It was there when the caller began to wait. */
+        if (authorize_was_asked(m, sd_bus_get_current_message(bus)))
                 return sd_bus_error_setf(error, ERROR_NO_SUCH_CONTAINER, "No such container: %s",
                                          id);
-        *ret_found = c;
-        return 1;
+        return 0;
 }
 
 static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret,

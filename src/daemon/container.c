@@ -124,6 +124,17 @@ static void unpark(Container *c) {
         free(parked);
 }
 
+/* Whoever waits for something of a container that has gone. */
+static void refuse_parked(Container *c) {
+        for (size_t i = 0; i < c->n_parked; i++) {
+                reply_error(c->parked[i], ERROR_NO_SUCH_CONTAINER, "Container %s has been removed",
+                            c->record->name);
+                authorize_release(c->manager, c->parked[i]);
+                sd_bus_message_unref(c->parked[i]);
+        }
+        c->n_parked = 0;
+}
+
 static void refuse_exit_hooks(Container *c) {
         ExitHook *hooks = TAKE_PTR(c->exit_hooks);
 
@@ -163,7 +174,7 @@ void container_forget(Container *c) {
         r = m->ending ? 0 : layers_unuse(m, c->record->spec->layers, NULL);
         if (r < 0)
                 log_errno(LOG_WARNING, r, "Layers of container %s are left", c->record->spec->id);
-        unpark(c);
+        refuse_parked(c);
         manager_counts_changed(m);
         container_unref(c);
 }

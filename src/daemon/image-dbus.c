@@ -211,9 +211,12 @@ static int find(sd_bus *bus, const char *path, const char *interface, void *user
         if (!id || !id_is_valid(id))
                 return 0;
         *ret_found = map_get(&m->images, id);
-        if (!*ret_found)
+        if (*ret_found)
+                return 1;
+        /* It was there when the caller began to wait. */
+        if (authorize_was_asked(m, sd_bus_get_current_message(bus)))
                 return sd_bus_error_setf(error, ERROR_NO_SUCH_IMAGE, "No such image: %s", id);
-        return 1;
+        return 0;
 }
 
 static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret,

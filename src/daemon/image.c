@@ -78,9 +78,12 @@ int image_find(Manager *m, const char *reference, Image **ret, sd_bus_error *err
         const char *prefix;
         Image *found = NULL;
 
+        prefix = startswith(reference, "sha256:") ?: reference;
         if (image_reference_normalize(reference, &name) >= 0)
                 found = image_by_name(m, name);
-        prefix = startswith(reference, "sha256:") ?: reference;
+        else if (!id_prefix_is_valid(prefix))
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
+                                         "“%.256s” is no name for an image", reference);
         if (!found && id_prefix_is_valid(prefix)) {
                 LIST_FOREACH(image, m->image_list, links) {
                         if (!startswith(image->record->id, prefix))

@@ -75,6 +75,14 @@ static int bad(sd_bus_error *error, const char *key, const char *why) {
         return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Option %s %s", key, why);
 }
 
+/* USER[:GROUP]; who that is, is found out inside. */
+static bool user_is_valid(const char *user) {
+        const char *colon = strchr(user, ':');
+
+        return !isempty(user) && strlen(user) <= 512 && colon != user &&
+               !(colon && (isempty(colon + 1) || strchr(colon + 1, ':')));
+}
+
 int process_options_check(char *const *env, const char *workdir, const char *user, bool tty,
                           uint16_t rows, uint16_t columns, const int streams[static 3],
                           bool open_stdin, sd_bus_error *error) {
@@ -83,7 +91,7 @@ int process_options_check(char *const *env, const char *workdir, const char *use
                         return bad(error, "env", "has an entry that is not KEY=VALUE");
         if (workdir && (workdir[0] != '/' || strlen(workdir) >= PATH_MAX))
                 return bad(error, "workdir", "is not an absolute path");
-        if (user && (isempty(user) || strlen(user) > 512))
+        if (user && !user_is_valid(user))
                 return bad(error, "user", "is not USER[:GROUP]");
         if (tty && (streams[0] >= 0 || streams[1] >= 0 || streams[2] >= 0))
                 return bad(error, "tty", "cannot be combined with stdin, stdout or stderr");

@@ -133,7 +133,7 @@ static int make_volume(const VolumeOption *option, const Caller *caller, Volume 
                 return bus_failure(error, ENOMEM, "volumes");
         if (streq(volume->target, "/"))
                 return sd_bus_error_set(error, ERROR_INVALID_ARGS,
-                                        "A volume cannot take the place of /");
+                                        "Option volumes: cannot take the place of /");
         volume->read_only = streq(option->mode, "ro");
         if (!option->source)
                 return describe_fd(option->fd, caller, volume, error);
@@ -151,7 +151,7 @@ static int check_targets(const ContainerSpec *spec, sd_bus_error *error) {
                         twice = twice || streq(spec->volumes[j].target, target);
                 if (twice)
                         return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                                 "Two volumes have the target %s", target);
+                                                 "Option volumes: %s is the target of two", target);
         }
         return 0;
 }

@@ -50,11 +50,12 @@ static const char *const names[] = {
         [CAP_CHECKPOINT_RESTORE] = "CAP_CHECKPOINT_RESTORE",
 };
 
-/* podman's, which leaves out what Docker adds: making device nodes, raw sockets, writing to the audit log. */
+/* podman's, which leaves out what Docker adds: making device nodes, raw sockets, writing to the
+ * audit log. */
 const char *const capability_defaults[] = {
-        "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",  "CAP_FSETID",
-        "CAP_KILL",   "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID",
-        "CAP_SETPCAP", "CAP_SETUID",      "CAP_SYS_CHROOT", NULL,
+        "CAP_CHOWN",   "CAP_DAC_OVERRIDE",     "CAP_FOWNER",     "CAP_FSETID",
+        "CAP_KILL",    "CAP_NET_BIND_SERVICE", "CAP_SETFCAP",    "CAP_SETGID",
+        "CAP_SETPCAP", "CAP_SETUID",           "CAP_SYS_CHROOT", NULL,
 };
 
 int capability_from_name(const char *name) {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Capabilities: their names, the set a container has by default, and giving a process exactly one set. */
+/* Capabilities: their names, the set a container has by default, and giving a process exactly one
+ * set. */
 
 #include <stdint.h>
 
 #include "shared/error.h"
 
-/* The number of a capability ("CAP_CHOWN", upper case). Return: 0 and up, or -EINVAL when there is no such one. */
+/* The number of a capability ("CAP_CHOWN", upper case). Return: 0 and up, or -EINVAL when there is
+ * no such one. */
 int capability_from_name(const char *name);
 
 /* Return: the name, or NULL when there is no such number. */
@@ -24,7 +26,8 @@ int capability_set_parse(char *const *names, uint64_t *ret, Error *e);
  * Return: 0 or a negative errno. */
 int capability_limit_bounding(uint64_t set);
 
-/* Makes `set` the permitted and effective set, and empties the inheritable and the ambient set (CVE-2022-24769,
- * CVE-2022-29162). A process with another uid than 0 gets the empty set from execve(2) in any case, but what it
- * executes must not inherit any either. Return: 0 or a negative errno. */
+/* Makes `set` the permitted and effective set, and empties the inheritable and the ambient set
+ * (CVE-2022-24769, CVE-2022-29162). A process with another uid than 0 gets the empty set from
+ * execve(2) in any case, but what it executes must not inherit any either. Return: 0 or a negative
+ * errno. */
 int capability_apply(uint64_t set);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The inside of the control groups: what cgroup.c (finding, dispatch), cgroup-v1.c and cgroup-v2.c share. A group is named
- * by its path below a hierarchy's parent directory, "ID/FILE": the kernel makes that tree, there are no links in it. */
+/* The inside of the control groups: what cgroup.c (finding, dispatch), cgroup-v1.c and cgroup-v2.c
+ * share. A group is named by its path below a hierarchy's parent directory, "ID/FILE": the kernel
+ * makes that tree, there are no links in it. */
 
 #include "runtime/cgroup.h"
 
@@ -57,7 +58,8 @@ struct Cgroup {
 /* The directory in which "ID/FILE" of a controller lies, or -EBADF without that controller. */
 int cgroup_parent_of(const Cgroup *cgroup, Controller controller);
 
-/* Writes one attribute of a controller. Return: 0 or a negative errno, EOPNOTSUPP where the controller is missing. */
+/* Writes one attribute of a controller. Return: 0 or a negative errno, EOPNOTSUPP where the
+ * controller is missing. */
 int cgroup_write(const Cgroup *cgroup, Controller controller, const char *file, const char *value,
                  Error *e);
 int cgroup_write_u64(const Cgroup *cgroup, Controller controller, const char *file, uint64_t value,
@@ -71,8 +73,8 @@ int cgroup_read_u64(const Cgroup *cgroup, Controller controller, const char *fil
 /* The number after `key` in a text of "KEY NUMBER" lines. Return: whether there is one. */
 bool cgroup_find_key(const char *text, const char *key, uint64_t *ret);
 
-/* The sums of the numbers after `read` and `write` in a text of lines that have these words in them: "8:0 Read 5" with
- * "Read " or "8:0 rbytes=5" with "rbytes=". */
+/* The sums of the numbers after `read` and `write` in a text of lines that have these words in
+ * them: "8:0 Read 5" with "Read " or "8:0 rbytes=5" with "rbytes=". */
 void cgroup_sum_words(const char *text, const char *read, const char *write, Stats *ret);
 
 /* Kills each process in the group, but never one that has left it. */

@@ -25,8 +25,8 @@ int cgroup_write(const Cgroup *cgroup, Controller controller, const char *file, 
         char path[PATH_SIZE];
 
         if (parent < 0)
-                return error_set(e, EOPNOTSUPP, "cgroup",
-                                 "this kernel has no controller for %s", file);
+                return error_set(e, EOPNOTSUPP, "cgroup", "this kernel has no controller for %s",
+                                 file);
         snprintf(path, sizeof(path), "%s/%s", cgroup->id, file);
         r = fd_write_attribute_at(parent, path, value);
         if (r < 0)
@@ -79,12 +79,11 @@ bool cgroup_find_key(const char *text, const char *key, uint64_t *ret) {
 }
 
 static uint64_t sum_after(const char *text, const char *word) {
-        uint64_t sum = 0, value;
+        uint64_t sum = 0;
 
         for (const char *p = text; (p = strstr(p, word));) {
                 p += strlen(word);
-                if (sscanf(p, "%" SCNu64, &value) == 1)
-                        sum += value;
+                sum += strtoull(p, NULL, 10);
         }
         return sum;
 }

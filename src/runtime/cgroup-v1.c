@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Control groups of the first version: a hierarchy for each controller (or a few), each with its own directory for a
- * container. */
+/* Control groups of the first version: a hierarchy for each controller (or a few), each with its
+ * own directory for a container. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,7 +17,8 @@
 
 #define CPU_PERIOD 100000
 
-/* A cpuset without processors and memory nodes takes no process: both are copied from the group above. */
+/* A cpuset without processors and memory nodes takes no process: both are copied from the group
+ * above. */
 static int copy_from_parent(int dir, const char *file, Error *e) {
         _cleanup_close_ int up = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
         _cleanup_free_ char *own = NULL, *value = NULL;
@@ -79,8 +80,8 @@ static int v1_open(Cgroup *cgroup, Error *e) {
 static int v1_join(Cgroup *cgroup, pid_t pid, Error *e) {
         char path[ID_LENGTH + sizeof("/cgroup.procs")], text[16];
 
-        /* When a thread moves itself, alone, the kernel needs no lock against the ends of others, and so no grace
-         * period. */
+        /* When a thread moves itself, alone, the kernel needs no lock against the ends of others,
+         * and so no grace period. */
         snprintf(path, sizeof(path), "%s/%s", cgroup->id, pid == 0 ? "tasks" : "cgroup.procs");
         snprintf(text, sizeof(text), "%d", (int)pid);
         for (size_t i = 0; i < cgroup->tree->n; i++) {
@@ -93,21 +94,23 @@ static int v1_join(Cgroup *cgroup, pid_t pid, Error *e) {
         return 0;
 }
 
-/* The limit of memory must never be above that of memory and swap together: which is written first depends on whether
- * they grow. */
+/* The limit of memory must never be above that of memory and swap together: which is written first
+ * depends on whether they grow. */
 static int set_memory(Cgroup *cgroup, const Limits *limits, Error *e) {
         uint64_t both;
         int r;
 
         if (limits->memory_swap) {
-                r = cgroup_read_u64(cgroup, CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes", &both);
+                r = cgroup_read_u64(cgroup, CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes",
+                                    &both);
                 if (r == -ENOENT)
                         return error_set(e, EOPNOTSUPP, "cgroup", "this kernel doesn't count swap");
                 if (r < 0)
                         return error_set(e, r, "cgroup", "reading memory.memsw.limit_in_bytes");
                 if (limits->memory_swap > both)
                         TRY(cgroup_write_u64(cgroup, CONTROLLER_MEMORY,
-                                             "memory.memsw.limit_in_bytes", limits->memory_swap, e));
+                                             "memory.memsw.limit_in_bytes", limits->memory_swap,
+                                             e));
         }
         if (limits->memory)
                 TRY(cgroup_write_u64(cgroup, CONTROLLER_MEMORY, "memory.limit_in_bytes",

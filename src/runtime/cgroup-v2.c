@@ -12,8 +12,8 @@
 
 #define CPU_PERIOD 100000
 
-/* The supervisor's own place when the parent is its unit's group: a group with controllers for its children can't hold
- * processes itself. */
+/* The supervisor's own place when the parent is its unit's group: a group with controllers for its
+ * children can't hold processes itself. */
 #define OWN_GROUP "supervisor"
 
 static const char *const controllers[_CONTROLLER_MAX] = {

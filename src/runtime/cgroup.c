@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "runtime/cgroup-backend.h"
@@ -57,26 +58,26 @@ static int add_v1_hierarchy(CgroupTree *tree, const char *path, const char *opti
         return 0;
 }
 
-/* Whether the controllers that matter are in the unified hierarchy. Return: its directory, or -EBADF when they aren't
- * or what is there can't be read. */
-static int open_v2(const char *path) {
-        _cleanup_close_ int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+/* Whether the controllers that matter are in this unified hierarchy. */
+static bool has_controllers(int root) {
         _cleanup_free_ char *text = NULL;
 
-        if (root < 0 || fd_read_file_at(root, "cgroup.controllers", 4096, &text, NULL) < 0)
-                return -EBADF;
-        return strstr(text, "memory") || strstr(text, "pids") ? TAKE_FD(root) : -EBADF;
+        return fd_read_file_at(root, "cgroup.controllers", 4096, &text, NULL) >= 0 &&
+               (strstr(text, "memory") || strstr(text, "pids"));
 }
 
 static void use_v2(CgroupTree *tree, int root) {
         fd_close_many(tree->roots, tree->n);
+        for (size_t i = 0; i < _CONTROLLER_MAX; i++)
+                tree->of[i] = -1;
         tree->backend = &cgroup_backend_v2;
         tree->roots[0] = root;
         tree->n = 1;
 }
 
-/* One line of mountinfo: … MOUNT-POINT OPTIONS [TAG…] - TYPE SOURCE SUPER-OPTIONS. */
-static int consider_mount(CgroupTree *tree, char *line, Error *e) {
+/* One line of mountinfo: … MOUNT-POINT OPTIONS [TAG…] - TYPE SOURCE SUPER-OPTIONS. The unified
+ * hierarchy is opened in *unified. */
+static int consider_mount(CgroupTree *tree, char *line, int *unified, Error *e) {
         char *fields[6], *separator = strstr(line, " - "), *type, *options;
 
         if (!separator)
@@ -93,10 +94,11 @@ static int consider_mount(CgroupTree *tree, char *line, Error *e) {
         }
         unescape(fields[4]);
         if (startswith(type, "cgroup2 ")) {
-                int root = open_v2(fields[4]);
-
-                if (root >= 0)
-                        use_v2(tree, root);
+                if (*unified >= 0)
+                        return 0;
+                *unified = open(fields[4], O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (*unified < 0)
+                        return error_set(e, errno, "cgroup", "opening %s", fields[4]);
                 return 0;
         }
         return add_v1_hierarchy(tree, fields[4], options + 1, e);
@@ -105,20 +107,32 @@ static int consider_mount(CgroupTree *tree, char *line, Error *e) {
 static int find_hierarchies(CgroupTree *tree, Error *e) {
         _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
         _cleanup_free_ char *line = NULL;
+        _cleanup_close_ int unified = -EBADF;
         size_t allocated = 0;
         ssize_t n;
 
         if (!f)
                 return error_set(e, errno, "cgroup", "opening /proc/self/mountinfo");
-        while (tree->backend->version == 1 && (n = getline(&line, &allocated, f)) > 0) {
+        while ((n = getline(&line, &allocated, f)) > 0) {
                 if (line[n - 1] == '\n')
                         line[n - 1] = '\0';
-                TRY(consider_mount(tree, line, e));
+                TRY(consider_mount(tree, line, &unified, e));
         }
         if (ferror(f))
                 return error_set(e, EIO, "cgroup", "reading /proc/self/mountinfo");
+        /* A hybrid system has the unified hierarchy too, but without controllers. */
+        if (unified >= 0 && (tree->n == 0 || has_controllers(unified)))
+                use_v2(tree, TAKE_FD(unified));
         if (tree->n == 0)
                 return error_set(e, ENOENT, "cgroup", "no control group hierarchy is mounted");
+        return 0;
+}
+
+/* Whoever uses a parent removes the groups below it that it doesn't know. */
+static int lock_parent(const CgroupTree *tree, Error *e) {
+        if (flock(tree->parents[0], LOCK_EX | LOCK_NB) < 0)
+                return error_set(e, errno, "cgroup", "group %s is used by another supervisor",
+                                 tree->parent);
         return 0;
 }
 
@@ -137,6 +151,7 @@ int cgroup_tree_new(const char *parent, CgroupTree **ret, Error *e) {
                 return error_oom(e);
         TRY(find_hierarchies(tree, e));
         TRY(tree->backend->prepare(tree, e));
+        TRY(lock_parent(tree, e));
         *ret = TAKE_PTR(tree);
         return 0;
 }
@@ -304,8 +319,7 @@ static int append_pids(const char *text, uint32_t **pids, size_t *n) {
                 const char *end = strchrnul(line, '\n');
 
                 if ((*n & (*n - 1)) == 0) {
-                        uint32_t *grown =
-                                reallocarray(*pids, *n ? *n * 2 : 1, sizeof(uint32_t));
+                        uint32_t *grown = reallocarray(*pids, *n ? *n * 2 : 1, sizeof(uint32_t));
 
                         if (!grown)
                                 return -ENOMEM;
@@ -359,8 +373,8 @@ int cgroup_kill_each(const Cgroup *cgroup, Error *e) {
         return r;
 }
 
-/* Removes a directory of a hierarchy and those below it. Return: 0 or a negative errno, EBUSY when processes are in
- * it. */
+/* Removes a directory of a hierarchy and those below it. Return: 0 or a negative errno, EBUSY when
+ * processes are in it. */
 static int remove_tree(int at, const char *name, unsigned depth) {
         _cleanup_closedir_ DIR *dir = NULL;
 

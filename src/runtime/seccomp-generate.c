@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Run while the program is built: writes the rules of seccomp-rules.h as BPF programs into a C header, one for each
- * machine. libseccomp knows the numbers of the calls; the program is written here, as a search tree over ranges of
- * numbers with the same answer. */
+/* Run while the program is built: writes the rules of seccomp-rules.h as BPF programs into a C
+ * header, one for each machine. libseccomp knows the numbers of the calls; the program is written
+ * here, as a search tree over ranges of numbers with the same answer. */
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -19,7 +19,8 @@
 #define CALLS_MAX 1024
 #define INSTRUCTIONS_MAX 4096
 
-/* What becomes of a call: allowed, an errno, or (RULES + index) the argument rules from that row on. */
+/* What becomes of a call: allowed, an errno, or (RULES + index) the argument rules from that row
+ * on. */
 #define RULES 10000
 
 typedef struct Program {
@@ -61,8 +62,8 @@ static void emit_rules(Program *p, size_t row) {
         emit_return(p, r->otherwise);
 }
 
-/* The answer for all numbers in [first, end), which are split where the answer changes. A jump reaches only 255
- * instructions far, so the right half is entered by an unconditional one. */
+/* The answer for all numbers in [first, end), which are split where the answer changes. A jump
+ * reaches only 255 instructions far, so the right half is entered by an unconditional one. */
 static void emit_tree(Program *p, const int *answers, const int *starts, int first, int end) {
         int middle = (first + end) / 2;
         size_t jump;
@@ -91,8 +92,8 @@ static void set_answer(int *answers, const char *name, int number, int answer) {
         answers[number] = answer;
 }
 
-/* Return: the number on this machine, negative when it has no such call. A name that no machine knows is a typing
- * error. */
+/* Return: the number on this machine, negative when it has no such call. A name that no machine
+ * knows is a typing error. */
 static int resolve(const Machine *machine, const char *name) {
         bool known = false;
 

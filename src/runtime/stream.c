@@ -8,6 +8,19 @@
 /* A log's writer should rarely wait for the supervisor. Best effort: the kernel has a limit for each user. */
 #define LOG_PIPE_SIZE (1024 * 1024)
 
+/* The process gets an end that it could also read from. So the pipe has a reader when the supervisor ends: a process
+ * that puts something out then isn't killed by SIGPIPE, and the next supervisor finds the text in the pipe. */
+static int prepare_log_pipe(int ours, int *theirs, Error *e) {
+        int both = fd_reopen(*theirs, O_RDWR);
+
+        if (both < 0)
+                return error_set(e, both, "streams", "opening a pipe again");
+        safe_close(*theirs);
+        *theirs = both;
+        (void)fcntl(ours, F_SETPIPE_SZ, LOG_PIPE_SIZE);
+        return 0;
+}
+
 static int make_pipe(int stream, bool log, uint32_t owner, Streams *streams, Error *e) {
         int fds[2], ours = stream == 0;
 
@@ -18,9 +31,7 @@ static int make_pipe(int stream, bool log, uint32_t owner, Streams *streams, Err
         streams->made[stream] = true;
         if (owner != 0 && fchown(fds[0], owner, owner) < 0)
                 return error_set(e, errno, "streams", "giving a pipe to the container");
-        if (log)
-                (void)fcntl(fds[0], F_SETPIPE_SZ, LOG_PIPE_SIZE);
-        return 0;
+        return log ? prepare_log_pipe(fds[0], &streams->theirs[stream], e) : 0;
 }
 
 int streams_open(const ProcessSpec *process, const int *given, uint32_t owner, Streams *ret,

@@ -23,8 +23,8 @@ static void test_formats(void) {
         CHECK_INT(value, 8);
         CHECK(!cgroup_find_key(keys, "file", &value));
         CHECK(!cgroup_find_key("", "file", &value));
-        cgroup_sum_words("8:0 rbytes=10 wbytes=3 rios=1\n8:16 rbytes=5 wbytes=0\n", "rbytes=",
-                         "wbytes=", &stats);
+        cgroup_sum_words("8:0 rbytes=10 wbytes=3 rios=1\n8:16 rbytes=5 wbytes=0\n",
+                         "rbytes=", "wbytes=", &stats);
         CHECK_INT(stats.read_bytes, 15);
         CHECK_INT(stats.written_bytes, 3);
         cgroup_sum_words("8:0 Read 1\n8:0 Write 2\n8:0 Total 3\nTotal 3\n", "Read ", "Write ",
@@ -70,7 +70,8 @@ static void test_life(void) {
         _cleanup_(cgroup_freep) Cgroup *cgroup = NULL, *second = NULL;
         _cleanup_free_ uint32_t *pids = NULL;
         _cleanup_strv_free_ char **list = NULL;
-        Limits limits = {.pids = 50}, more = {.pids = 60};
+        bool has_pids = tree->of[CONTROLLER_PIDS] >= 0;
+        Limits limits = {.pids = has_pids ? 50 : 0}, more = {.pids = has_pids ? 60 : 0};
         Error e = ERROR_INIT;
         Stats stats;
         size_t n = 0;
@@ -93,8 +94,10 @@ static void test_life(void) {
 
         CHECK_INT(cgroup_set_limits(cgroup, &more, &e), 0);
         CHECK_INT(cgroup_stats(cgroup, &stats, &e), 0);
-        CHECK_INT(stats.pids, 2);
-        CHECK_INT(stats.pids_limit, 60);
+        if (limits.pids) {
+                CHECK_INT(stats.pids, 2);
+                CHECK_INT(stats.pids_limit, 60);
+        }
 
         CHECK_INT(cgroup_freeze(cgroup, &e), 0);
         for (int i = 0; i < 500 && r == 0; i++, usleep(10000))

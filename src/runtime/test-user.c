@@ -79,12 +79,13 @@ static void test_lookup(void) {
 
 static void test_refused(void) {
         static const char *const invalid[] = {
-                "",     ":",   ":0",  "web:",    "web:users:x", "-1",         "we b", "web\n",
-                "0:-1", "a/b", "a,b", "web: 10", "4294967295",  "4294967296", "0:4294967295",
+                "",    ":",       ":0",         "web:",       "web:users:x",
+                "-1",  "we b",    "web\n",      "0:-1",       "a/b",
+                "a,b", "web: 10", "4294967295", "4294967296", "0:4294967295",
         };
         static const char *const missing[] = {
-                "ghost",    "short",   "long",     "plus", "minus", "wrap",
-                "nobody32", "nogroup", "web:ghost", "web:broken", "+5", "0x0",
+                "ghost",    "short",   "long",      "plus",       "minus", "wrap",
+                "nobody32", "nogroup", "web:ghost", "web:broken", "+5",    "0x0",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(invalid); i++) {

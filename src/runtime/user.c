@@ -59,8 +59,8 @@ bool user_spec_is_valid(const char *spec) {
                (!*colon || name_is_valid(colon + 1, strlen(colon + 1)));
 }
 
-/* Reads a file of the container; whatever is no plain, readable text of a sane size is as good as none.
- * Return: 0 with *ret NULL when there is none, or a negative errno. */
+/* Reads a file of the container; whatever is no plain, readable text of a sane size is as good as
+ * none. Return: 0 with *ret NULL when there is none, or a negative errno. */
 static int read_file(int root, const char *path, char **ret, Error *e) {
         _cleanup_close_ int fd = -EBADF;
         size_t size;
@@ -89,8 +89,8 @@ static int read_file(int root, const char *path, char **ret, Error *e) {
         return 0;
 }
 
-/* Cuts the next line off *text and into fields. A line with too many fields has n > FIELDS_MAX. Return: false at the
- * end. */
+/* Cuts the next line off *text and into fields. A line with too many fields has n > FIELDS_MAX.
+ * Return: false at the end. */
 static bool next_line(char **text, Line *line) {
         char *p = strsep(text, "\n"), *field;
 
@@ -117,8 +117,8 @@ static bool is_entry(const char *name, const char *id, const char *wanted, uint3
         return parse_id(wanted, &wanted_number) >= 0 && number == wanted_number;
 }
 
-/* Looks `wanted` up in the text of /etc/passwd, the first entry counts. *ret_name is the user's name, or NULL when it
- * isn't there; it and `home` point into the text. */
+/* Looks `wanted` up in the text of /etc/passwd, the first entry counts. *ret_name is the user's
+ * name, or NULL when it isn't there; it and `home` point into the text. */
 static void find_user(char *text, const char *wanted, User *user, const char **ret_name,
                       const char **home) {
         Line line;

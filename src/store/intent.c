@@ -88,6 +88,18 @@ int intent_write(Store *store, const Intent *intent, Error *e) {
         return r < 0 ? error_set(e, r, "store", "cannot write down what is to be done") : 0;
 }
 
+/* A staging directory whose layers have been moved away. Return: whether it was empty, and is gone. */
+static bool remove_empty_staging(Store *store, const char *id) {
+        static const char *const parts[] = {"upper", "volumes"};
+        char path[ID_LENGTH + 16];
+
+        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
+                snprintf(path, sizeof(path), "%s/%s", id, parts[i]);
+                (void)unlinkat(store->staging, path, AT_REMOVEDIR);
+        }
+        return unlinkat(store->staging, id, AT_REMOVEDIR) >= 0;
+}
+
 void intent_drop(Store *store, const char *id) {
         char name[ID_LENGTH + sizeof(".json")];
         Error e = ERROR_INIT;
@@ -95,7 +107,7 @@ void intent_drop(Store *store, const char *id) {
         snprintf(name, sizeof(name), "%s.json", id);
         if (unlinkat(store->intents, name, 0) < 0 && errno != ENOENT)
                 log_errno(LOG_WARNING, errno, "Cannot forget intent %s", id);
-        if (store_trash(store, store->staging, id, &e) < 0)
+        if (!remove_empty_staging(store, id) && store_trash(store, store->staging, id, &e) < 0)
                 log_error_object(LOG_WARNING, &e, "Staging directory is left");
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,8 +10,8 @@
 #include "supervisor/exit-status.h"
 #include "supervisor/record.h"
 
-/* How long the end of the outputs is waited for after the main process has ended. All processes of a container end with it, and
- * so do the pipes, unless one was handed to somebody outside. */
+/* How long the end of the outputs is waited for after the main process has ended. All processes of
+ * a container end with it, and so do the pipes, unless one was handed to somebody outside. */
 #define OUTPUT_MSEC 500
 
 /* How often, and for how long in all, an adopted process's parent is given to reap it. */
@@ -48,7 +49,7 @@ void container_free(Container *container, bool remove_group) {
         if (container->freeze_call)
                 call_fail(container->freeze_call, &e);
         LIST_FOREACH(process, container->processes, processes)
-                process_free(process);
+        process_free(process);
         event_timer_cancel(&container->timer);
         event_timer_cancel(&container->freeze_timer);
         event_source_remove(&container->oom_source);
@@ -72,8 +73,8 @@ Container *container_find(Supervisor *supervisor, const char *id, Error *e) {
 
 Process *container_find_process(Container *container, uint64_t number, Error *e) {
         LIST_FOREACH(process, container->processes, processes)
-                if (process->number == number && !process->call && !process->ended)
-                        return process;
+        if (process->number == number && !process->call && !process->ended)
+                return process;
         error_set(e, ESRCH, "process", "the process doesn't run");
         return NULL;
 }
@@ -88,6 +89,7 @@ int process_new(Container *container, uint64_t number, Process **ret) {
                 .number = number,
                 .pidfd = -EBADF,
                 .terminal = -EBADF,
+                .root = -EBADF,
                 .launch = LAUNCH_INIT,
         };
         LIST_PREPEND(container->processes, process, processes);
@@ -109,6 +111,7 @@ void process_free(Process *process) {
                 output_release(process->outputs[i]);
         safe_close(process->pidfd);
         safe_close(process->terminal);
+        safe_close(process->root);
         if (process->call)
                 call_fail(process->call, &e);
         free(process);
@@ -138,10 +141,15 @@ static bool outputs_ended(Process *process) {
         return ended;
 }
 
-/* A process other than the main one is over as soon as its outputs are. */
+/* After a process other than the main one has ended. */
 static void finish_process(Process *process) {
-        send_end(process);
-        process_free(process);
+        bool over = outputs_ended(process);
+
+        if (!process->told)
+                send_end(process);
+        process->told = true;
+        if (over)
+                process_free(process);
 }
 
 static void finish_container(Container *container) {
@@ -149,13 +157,14 @@ static void finish_container(Container *container) {
 
         /* Those whose end was not seen yet; the kernel has ended them before the main process. */
         LIST_FOREACH(other, container->processes, processes)
-                if (other != container->main && !other->call) {
-                        if (!other->ended)
-                                process_take_end(other);
-                        finish_process(other);
-                }
+        if (other != container->main && !other->call && !other->told) {
+                if (!other->ended)
+                        process_take_end(other);
+                send_end(other);
+        }
         process->end.oom_killed = process->end.status != 0 && container->oom_kills > 0;
         send_end(process);
+        root_release(TAKE_FD(process->root));
         container_free(container, true);
 }
 
@@ -173,7 +182,7 @@ static void check_end(Container *container) {
         LIST_FOREACH(process, container->processes, processes) {
                 if (process == container->main)
                         continue;
-                if (process->ended && outputs_ended(process))
+                if (process->ended)
                         finish_process(process);
                 else if (!process->call)
                         others = true;
@@ -187,8 +196,33 @@ static void check_end(Container *container) {
                                 on_outputs_timeout, container);
 }
 
-void container_output_ended(void *data) {
+static void on_output_ended(void *data) {
         check_end(data);
+}
+
+int process_add_output(Process *process, size_t i, int fd, const char *stream) {
+        const OutputConfig config = {
+                .fd = fd,
+                .terminal = process->tty,
+                .stream = stream,
+                .log = process->container->log,
+                .ended = on_output_ended,
+                .data = process->container,
+        };
+
+        return output_new(process->container->supervisor->loop, &config, &process->outputs[i]);
+}
+
+int container_open_log(Container *container, uint64_t max_size, Error *e) {
+        char path[sizeof("containers/") + ID_LENGTH];
+        int dir;
+
+        snprintf(path, sizeof(path), "containers/%s", container->id);
+        dir = openat(container->supervisor->state_dir, path,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0)
+                return error_set(e, errno, "log", "opening the container's directory");
+        return logfile_open(dir, max_size, &container->log, e);
 }
 
 static void count_oom_kills(Container *container) {

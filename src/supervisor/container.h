@@ -5,12 +5,13 @@
 
 #include "supervisor/supervisor.h"
 
-/* Makes an object without a process and enters it in the table. Return: 0 or a negative errno, EEXIST when there is one
- * with this id. */
+/* Makes an object without a process and enters it in the table. Return: 0 or a negative errno,
+ * EEXIST when there is one with this id. */
 int container_new(Supervisor *supervisor, const char *id, Container **ret);
 
-/* Forgets a container: frees the object with its processes, without doing anything to them (but for those that are still being
- * made, which are killed and whose callers get an error). Its control group is left to the reaper with `remove_group`. */
+/* Forgets a container: frees the object with its processes, without doing anything to them (but for
+ * those that are still being made, which are killed and whose callers get an error). Its control
+ * group is left to the reaper with `remove_group`. */
 void container_free(Container *container, bool remove_group);
 
 /* Return: the container whose main process runs, or NULL with *e set (ENOENT). */
@@ -26,8 +27,13 @@ void process_free(Process *process);
 /* Waits for the end of a process, pid and pidfd of which are set. Return: 0 or a negative errno. */
 int process_watch(Process *process);
 
-/* Called when an output of a container's has ended (the `ended` of OutputConfig, with the container). */
-void container_output_ended(void *data);
+/* Opens the log in the container's directory, for the outputs that are added later. Return: 0 or a
+ * negative errno. */
+int container_open_log(Container *container, uint64_t max_size, Error *e);
+
+/* Reads output `i` of a process from `fd`, which is taken, also on failure. Return: 0 or a negative
+ * errno. */
+int process_add_output(Process *process, size_t i, int fd, const char *stream);
 
 /* Watches for what the kernel kills. A container without that is not worse off. */
 void container_watch_oom(Container *container);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The event loop: descriptors and timers that lie inside the objects they belong to. A handler may remove and free any
- * source or timer, its own too. */
+/* The event loop: descriptors and timers that lie inside the objects they belong to. A handler may
+ * remove and free any source or timer, its own too. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,7 +41,8 @@ DEFINE_CLEANUP(EventLoop *, event_loop_free)
 int event_loop_run(EventLoop *loop);
 void event_loop_stop(EventLoop *loop);
 
-/* Watches `fd`, which stays the caller's, for these EPOLL… events. Return: 0 or a negative errno. */
+/* Watches `fd`, which stays the caller's, for these EPOLL… events. Return: 0 or a negative
+ * errno. */
 int event_source_add(EventLoop *loop, EventSource *source, int fd, uint32_t events,
                      void (*handler)(void *data, uint32_t events), void *data);
 

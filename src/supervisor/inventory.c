@@ -13,17 +13,17 @@ static int describe_container(const Container *container, InventoryContainer *re
         if (!ret->cgroup)
                 return -ENOMEM;
         LIST_FOREACH(process, container->processes, processes)
-                n++;
+        n++;
         ret->processes = calloc(n, sizeof(InventoryProcess));
         if (!ret->processes)
                 return -ENOMEM;
         LIST_FOREACH(process, container->processes, processes)
-                if (!process->call)
-                        ret->processes[ret->n_processes++] = (InventoryProcess){
-                                .process = process->number,
-                                .pid = process->pid,
-                                .tty = process->tty,
-                        };
+        if (!process->call && !process->told)
+                ret->processes[ret->n_processes++] = (InventoryProcess){
+                        .process = process->number,
+                        .pid = process->pid,
+                        .tty = process->tty,
+                };
         return 0;
 }
 
@@ -34,11 +34,12 @@ static int describe(const Supervisor *supervisor, Inventory *inventory) {
         if (!inventory->version || !inventory->features || !inventory->containers)
                 return -ENOMEM;
         inventory->cgroup_version = cgroup_tree_version(supervisor->cgroups);
-        /* One that has ended is still there until its exit event has been sent, which comes after this reply. */
+        /* One that has ended is still there until its exit event has been sent, which comes after
+         * this reply. */
         LIST_FOREACH(container, supervisor->list, containers)
-                if (container->running)
-                        TRY(describe_container(
-                                container, &inventory->containers[inventory->n_containers++]));
+        if (container->running)
+                TRY(describe_container(container,
+                                       &inventory->containers[inventory->n_containers++]));
         return 0;
 }
 

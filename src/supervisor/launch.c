@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
 #include <sys/wait.h>
 
 #include "shared/log.h"
@@ -8,7 +7,8 @@
 #include "supervisor/launch.h"
 #include "supervisor/record.h"
 
-/* A start finds the control group of the container's last run still there: tried again after this, so often. */
+/* A start finds the control group of the container's last run still there: tried again after this,
+ * so often. */
 #define GROUP_WAIT_MSEC 5
 #define GROUP_WAIT_MAX 1000
 
@@ -40,34 +40,6 @@ static int check_fds(const Call *call, StartFds *ret, Error *e) {
         return 0;
 }
 
-static int open_log(Container *container, const ContainerSpec *spec, Error *e) {
-        char path[sizeof("containers/") + ID_LENGTH];
-        int dir;
-
-        if (!spec->log_driver || streq(spec->log_driver, "none"))
-                return 0;
-        snprintf(path, sizeof(path), "containers/%s", container->id);
-        dir = openat(container->supervisor->state_dir, path,
-                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir < 0)
-                return error_set(e, errno, "log", "opening the container's directory");
-        return logfile_open(dir, spec->log_max_size, &container->log, e);
-}
-
-/* Takes a stream of a launch over, for reading. */
-static int add_output(Process *process, size_t i, int *fd, const char *stream) {
-        const OutputConfig config = {
-                .fd = TAKE_FD(*fd),
-                .terminal = process->tty,
-                .stream = stream,
-                .log = process->container->log,
-                .ended = container_output_ended,
-                .data = process->container,
-        };
-
-        return output_new(process->container->supervisor->loop, &config, &process->outputs[i]);
-}
-
 /* A new main process: its streams are all ours. */
 static int take_main_streams(Process *process, Error *e) {
         Container *container = process->container;
@@ -77,12 +49,14 @@ static int take_main_streams(Process *process, Error *e) {
         container->input = TAKE_FD(launch->streams[STDIN_FILENO]);
         if (process->tty) {
                 process->terminal = TAKE_FD(launch->terminal_slave);
-                r = add_output(process, 0, &launch->terminal_master, "stdout");
+                r = process_add_output(process, 0, TAKE_FD(launch->terminal_master), "stdout");
         }
         if (r >= 0 && launch->streams[STDOUT_FILENO] >= 0)
-                r = add_output(process, 0, &launch->streams[STDOUT_FILENO], "stdout");
+                r = process_add_output(process, 0, TAKE_FD(launch->streams[STDOUT_FILENO]),
+                                       "stdout");
         if (r >= 0 && launch->streams[STDERR_FILENO] >= 0)
-                r = add_output(process, 1, &launch->streams[STDERR_FILENO], "stderr");
+                r = process_add_output(process, 1, TAKE_FD(launch->streams[STDERR_FILENO]),
+                                       "stderr");
         return r < 0 ? error_set(e, r, "streams", "taking over the streams") : 0;
 }
 
@@ -113,7 +87,8 @@ static int take_exec_streams(Process *process, Error *e) {
                 if (launch->streams[i] < 0)
                         continue;
                 if (spec->streams[i] == STREAM_LOG && i > 0)
-                        r = add_output(process, i - 1, &launch->streams[i], names[i]);
+                        r = process_add_output(process, i - 1, TAKE_FD(launch->streams[i]),
+                                               names[i]);
                 else
                         r = call_add_stream(process->call, names[i], TAKE_FD(launch->streams[i]));
         }
@@ -155,6 +130,7 @@ static int finish_launch(Process *process, Error *e) {
                 return r;
         process->pid = process->call->reply.pid = launch->pid;
         process->pidfd = TAKE_FD(launch->pidfd);
+        process->root = TAKE_FD(launch->root);
         r = process_watch(process);
         if (r < 0) {
                 launch->pidfd = TAKE_FD(process->pidfd); /* for the caller's launch_abort() */
@@ -219,7 +195,8 @@ static int begin_start(Container *container, const Call *call, Error *e) {
         StartFds fds;
 
         TRY(check_fds(call, &fds, e));
-        TRY(open_log(container, spec, e));
+        if (spec->log_driver && !streq(spec->log_driver, "none"))
+                TRY(container_open_log(container, spec->log_max_size, e));
         TRY(cgroup_make(supervisor->cgroups, spec->id, &spec->limits, &container->cgroup, e));
         if (process_new(container, 0, &container->main) < 0)
                 return error_oom(e);
@@ -232,8 +209,8 @@ static int begin_start(Container *container, const Call *call, Error *e) {
 
 static void on_group_timer(void *data) {
         Container *container = data;
-        _cleanup_free_ char *path = strf("%s/%s", container->supervisor->cgroup_parent,
-                                         container->id);
+        _cleanup_free_ char *path =
+                strf("%s/%s", container->supervisor->cgroup_parent, container->id);
         Call *call = TAKE_PTR(container->call);
         Error e = ERROR_INIT;
         int r;
@@ -297,8 +274,8 @@ int request_exec(Supervisor *supervisor, Call **call, Error *e) {
                 return error_set(e, EBADMSG, "protocol", "%zu descriptors came with the request",
                                  (*call)->n_fds);
         LIST_FOREACH(other, container->processes, processes)
-                if (other->number == request->process)
-                        return error_set(e, EEXIST, "protocol", "the process number is in use");
+        if (other->number == request->process)
+                return error_set(e, EEXIST, "protocol", "the process number is in use");
         if (process_new(container, request->process, &process) < 0)
                 return error_oom(e);
         process->tty = request->exec.tty;

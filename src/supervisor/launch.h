@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The requests that make processes: they are answered when the new process has executed its command. */
+/* The requests that make processes: they are answered when the new process has executed its
+ * command. */
 
 #include "supervisor/supervisor.h"
 

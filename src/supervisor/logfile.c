@@ -17,8 +17,8 @@
 
 #define PREFIX_MAX 64
 
-/* Seconds between attempts when it can't be written: on a full disk a short note still fits when a long text doesn't, which
- * must not go on and on. */
+/* Seconds between attempts when it can't be written: on a full disk a short note still fits when a
+ * long text doesn't, which must not go on and on. */
 #define RETRY_AFTER 2
 
 struct LogFile {
@@ -129,7 +129,8 @@ static time_t now_seconds(void) {
         return ts.tv_sec;
 }
 
-/* After writing has failed: says in the log itself what it lacks. Return: whether it can be written again. */
+/* After writing has failed: says in the log itself what it lacks. Return: whether it can be written
+ * again. */
 static bool note_dropped(LogFile *log) {
         char prefix[PREFIX_MAX], line[PREFIX_MAX + 128];
         int n;

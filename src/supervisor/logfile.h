@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The log of a container: files "log" and, after a rotation, "log.1" in its directory, in the format of Kubernetes'
- * container runtime interface:
+/* The log of a container: files "log" and, after a rotation, "log.1" in its directory, in the
+ * format of Kubernetes' container runtime interface:
  *
  *   2016-10-06T00:17:09.669794202Z stdout F text of a whole line, or its end
- *   2016-10-06T00:17:09.669794202Z stdout P the beginning of a line
- */
+ *   2016-10-06T00:17:09.669794202Z stdout P the beginning of a line */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,13 +14,15 @@
 
 typedef struct LogFile LogFile;
 
-/* Opens (appends to) the log in the directory `dir`, which is taken, also on failure. `max_size`: bytes of a file before it
- * is rotated, 0: never. Return: 0 or a negative errno, error stage "log". */
+/* Opens (appends to) the log in the directory `dir`, which is taken, also on failure. `max_size`:
+ * bytes of a file before it is rotated, 0: never. Return: 0 or a negative errno, error stage
+ * "log". */
 int logfile_open(int dir, uint64_t max_size, LogFile **ret, Error *e);
 /* Return: NULL. */
 LogFile *logfile_free(LogFile *log);
 DEFINE_CLEANUP(LogFile *, logfile_free)
 
-/* Writes what a process put out. Text that can't be written, on a full disk for example, is dropped and counted: a note about
- * it comes into the log as soon as it can be written again. Never fails. */
+/* Writes what a process put out. Text that can't be written, on a full disk for example, is dropped
+ * and counted: a note about it comes into the log as soon as it can be written again. Never
+ * fails. */
 void logfile_write(LogFile *log, const char *stream, const char *data, size_t size);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -91,11 +92,24 @@ static int open_sub_dir(int dir, const char *name, int *ret, Error *e) {
         return 0;
 }
 
-/* Two supervisors on the same files would each clear away what belongs to the other. The lock lasts as long as the
- * process. */
+/* Two supervisors on the same files would each clear away what belongs to the other. The lock lasts
+ * as long as the process. */
 static int take_lock(int dir, Error *e) {
         if (flock(dir, LOCK_EX | LOCK_NB) < 0)
-                return error_set(e, errno, "setup", "another supervisor uses this runtime directory");
+                return error_set(e, errno, "setup",
+                                 "another supervisor uses this runtime directory");
+        return 0;
+}
+
+/* Each container takes about ten descriptors. Its processes get limits of their own. */
+static int raise_descriptor_limit(Error *e) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return error_set(e, errno, "setup", "reading the limit of open files");
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return error_set(e, errno, "setup", "raising the limit of open files");
         return 0;
 }
 
@@ -107,12 +121,15 @@ static int set_up(Supervisor *supervisor, const Options *options, Error *e) {
                 r = reaper_new(supervisor->loop, &supervisor->reaper);
         if (r < 0)
                 return error_set(e, r, "setup", "making the event loop");
+        TRY(raise_descriptor_limit(e));
         TRY(open_dir(options->state_dir, &supervisor->state_dir, e));
         TRY(open_dir(options->runtime_dir, &supervisor->runtime_dir, e));
         TRY(take_lock(supervisor->runtime_dir, e));
         TRY(open_sub_dir(supervisor->runtime_dir, "state", &supervisor->records, e));
         TRY(open_sub_dir(supervisor->runtime_dir, "exits", &supervisor->exit_records, e));
         TRY(runtime_new(options->state_dir, -EBADF, &supervisor->runtime, e));
+        TRY(runtime_prune_mounts(supervisor->runtime,
+                                 (const char *const[]){options->runtime_dir, NULL}, e));
         supervisor->cgroup_parent = options->cgroup_parent;
         TRY(cgroup_tree_new(options->cgroup_parent, &supervisor->cgroups, e));
         TRY(record_adopt(supervisor, e));
@@ -126,7 +143,7 @@ static void tear_down(Supervisor *supervisor) {
                 unlinkat(supervisor->runtime_dir, SUPERVISOR_SOCKET, 0);
         supervisor->server = server_free(supervisor->server);
         LIST_FOREACH(container, supervisor->list, containers)
-                container_free(container, false);
+        container_free(container, false);
         map_done(&supervisor->containers);
         reaper_free(supervisor->reaper);
         cgroup_tree_free(supervisor->cgroups);
@@ -176,8 +193,9 @@ static int run(Supervisor *supervisor, Error *e) {
         if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
                 return error_set(e, errno, "setup", "blocking signals");
         fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-        r = fd < 0 ? -errno
-                   : event_source_add(supervisor->loop, &source, fd, EPOLLIN, on_signal, supervisor);
+        r = fd < 0 ?
+                    -errno :
+                    event_source_add(supervisor->loop, &source, fd, EPOLLIN, on_signal, supervisor);
         if (r < 0)
                 return error_set(e, r, "setup", "watching for signals");
         notify_ready();

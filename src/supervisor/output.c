@@ -11,10 +11,12 @@ static char buffer[64 * 1024];
 /* Reads before the other sources get their turn. */
 #define BURST 8
 
-/* Bytes that a client may be behind before the process has to wait for it, and in all (what is there when a process
- * ends is read without waiting). */
+/* Bytes that a client may be behind before the process has to wait for it, and in all (what is
+ * there when a process ends is read without waiting). */
 #define BACKLOG_PAUSE (256 * 1024)
 #define BACKLOG_MAX (4 * 1024 * 1024)
+
+#define INPUT_SIZE 4096
 
 /* For how long a client that takes nothing is waited for. */
 #define STALL_MSEC 1000
@@ -38,8 +40,8 @@ struct Output {
         EventTimer stall;
         Client *clients;
         bool ended, paused, released;
-        /* Typed, but not yet taken by the terminal. */
-        char input[4096];
+        /* Typed, but not yet taken by the terminal; NULL without one. */
+        char *input;
         size_t n_input;
 };
 
@@ -69,10 +71,11 @@ static void client_free(Client *client) {
 
 static void output_free(Output *output) {
         LIST_FOREACH(client, output->clients, clients)
-                client_free(client);
+        client_free(client);
         event_timer_cancel(&output->stall);
         event_source_remove(&output->source);
         safe_close(output->config.fd);
+        free(output->input);
         free(output);
 }
 
@@ -84,8 +87,8 @@ static void on_stall(void *data) {
                 return;
         }
         LIST_FOREACH(client, output->clients, clients)
-                if (client->n_backlog > BACKLOG_PAUSE)
-                        client->lagging = true;
+        if (client->n_backlog > BACKLOG_PAUSE)
+                client->lagging = true;
         output->paused = false;
         update_source(output);
 }
@@ -95,8 +98,8 @@ static void check_pause(Output *output) {
         bool behind = false;
 
         LIST_FOREACH(client, output->clients, clients)
-                if (client->n_backlog > BACKLOG_PAUSE && !client->lagging)
-                        behind = true;
+        if (client->n_backlog > BACKLOG_PAUSE && !client->lagging)
+                behind = true;
         if (output->ended || behind == output->paused)
                 return;
         output->paused = behind;
@@ -110,10 +113,10 @@ static void check_pause(Output *output) {
 /* Closes the clients that have got all, once nothing more comes. May free a released output. */
 static void finish_clients(Output *output) {
         LIST_FOREACH(client, output->clients, clients)
-                if (client->n_backlog == 0)
-                        client_free(client);
-                else
-                        update_client(client);
+        if (client->n_backlog == 0)
+                client_free(client);
+        else
+                update_client(client);
         if (output->released && !output->clients)
                 output_free(output);
 }
@@ -143,7 +146,8 @@ static int append_backlog(Client *client, const char *data, size_t size) {
         return 0;
 }
 
-/* Writes as much as goes without waiting. Return: how much, or a negative errno when the client has gone. */
+/* Writes as much as goes without waiting. Return: how much, or a negative errno when the client has
+ * gone. */
 static ssize_t write_some(int fd, const char *data, size_t size) {
         size_t done = 0;
 
@@ -183,7 +187,7 @@ static void deliver(Output *output, const char *data, size_t size) {
         if (!output->clients)
                 return;
         LIST_FOREACH(client, output->clients, clients)
-                send_to_client(client, data, size);
+        send_to_client(client, data, size);
         check_pause(output);
 }
 
@@ -213,7 +217,7 @@ static void write_input(Output *output) {
         output->n_input -= n;
         memmove(output->input, output->input + n, output->n_input);
         LIST_FOREACH(client, output->clients, clients)
-                update_client(client);
+        update_client(client);
         update_source(output);
 }
 
@@ -238,7 +242,7 @@ static void on_source(void *data, uint32_t events) {
 
 static void read_input(Client *client) {
         Output *output = client->output;
-        ssize_t n = read(client->fd, output->input, sizeof(output->input));
+        ssize_t n = read(client->fd, output->input, INPUT_SIZE);
 
         if (n > 0) {
                 output->n_input = n;
@@ -295,7 +299,9 @@ int output_new(EventLoop *loop, const OutputConfig *config, Output **ret) {
                 return -ENOMEM;
         }
         *output = (Output){.loop = loop, .config = *config};
-        r = fd_set_nonblock(config->fd, true);
+        if (config->terminal)
+                output->input = malloc(INPUT_SIZE);
+        r = config->terminal && !output->input ? -ENOMEM : fd_set_nonblock(config->fd, true);
         if (r >= 0)
                 r = event_source_add(loop, &output->source, config->fd, EPOLLIN, on_source, output);
         if (r < 0) {
@@ -339,8 +345,10 @@ bool output_drain(Output *output) {
         return output->ended;
 }
 
-bool output_has_ended(const Output *output) {
-        return output->ended;
+uint64_t output_inode(const Output *output) {
+        struct stat st;
+
+        return output->ended || fstat(output->config.fd, &st) < 0 ? 0 : st.st_ino;
 }
 
 Output *output_release(Output *output) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What a process puts out, on its way from a pipe or a terminal's master to the log and to the clients that are attached;
- * with a terminal also what they type, on its way back.
+/* What a process puts out, on its way from a pipe or a terminal's master to the log and to the
+ * clients that are attached; with a terminal also what they type, on its way back.
  *
- * A client that takes its data slower than the process makes it slows the process down, but not for long: one that
- * stands still for a second misses what comes until it has taken the rest. */
+ * A client that takes its data slower than the process makes it slows the process down, but not for
+ * long: one that stands still for a second misses what comes until it has taken the rest. */
 
 #include <stdbool.h>
 
@@ -27,14 +27,17 @@ typedef struct OutputConfig {
 /* Return: 0 or a negative errno. */
 int output_new(EventLoop *loop, const OutputConfig *config, Output **ret);
 
-/* Lets a client, a stream socket (terminal) or the write end of a pipe, have a copy of what comes from now on; takes `fd`,
- * also on failure. When the output has ended, so has the client's. Return: 0 or a negative errno. */
+/* Lets a client, a stream socket (terminal) or the write end of a pipe, have a copy of what comes
+ * from now on; takes `fd`, also on failure. When the output has ended, so has the client's. Return:
+ * 0 or a negative errno. */
 int output_attach(Output *output, int fd);
 
 /* Reads all that is there. Return: whether the end has been reached. */
 bool output_drain(Output *output);
 
-bool output_has_ended(const Output *output);
+/* The inode of what it reads from, for finding it again; 0 when it has ended. */
+uint64_t output_inode(const Output *output);
 
-/* Gives it up. Nothing is read any more; clients get what they haven't yet, which doesn't need the caller. Return: NULL. */
+/* Gives it up. Nothing is read any more; clients get what they haven't yet, which doesn't need the
+ * caller. Return: NULL. */
 Output *output_release(Output *output);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "supervisor/container.h"
 #include "supervisor/pause.h"
+#include "supervisor/container.h"
 
-/* The kernel freezes each process when it next leaves the kernel or can be interrupted: most at once, one that waits for a
- * disk later. */
+/* The kernel freezes each process when it next leaves the kernel or can be interrupted: most at
+ * once, one that waits for a disk later. */
 #define POLL_MSEC 1
 #define POLL_MSEC_MAX 50
 #define WAIT_MSEC 10000

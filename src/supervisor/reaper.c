@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "supervisor/reaper.h"
 #include "shared/log.h"
 #include "shared/strutil.h"
-#include "supervisor/reaper.h"
 
 /* Milliseconds between two attempts: doubled from the first to the last. */
 #define DELAY_FIRST 1
@@ -45,7 +45,7 @@ Reaper *reaper_free(Reaper *reaper) {
         if (!reaper)
                 return NULL;
         LIST_FOREACH(corpse, reaper->corpses, corpses)
-                corpse_free(corpse);
+        corpse_free(corpse);
         free(reaper);
         return NULL;
 }
@@ -72,8 +72,7 @@ static void on_timer(void *data) {
         if (try_remove(corpse))
                 return;
         if (corpse->delay < DELAY_LAST && corpse->delay * 2 >= DELAY_LAST)
-                log_warning("Control group %s doesn't become empty",
-                            cgroup_path(corpse->cgroup));
+                log_warning("Control group %s doesn't become empty", cgroup_path(corpse->cgroup));
         corpse->delay = MIN(corpse->delay * 2, (uint64_t)DELAY_LAST);
         event_timer_set(corpse->reaper->loop, &corpse->timer, corpse->delay, on_timer, corpse);
 }
@@ -100,7 +99,7 @@ void reaper_add(Reaper *reaper, Cgroup *cgroup) {
 
 bool reaper_has(Reaper *reaper, const char *path) {
         LIST_FOREACH(corpse, reaper->corpses, corpses)
-                if (streq(cgroup_path(corpse->cgroup), path))
-                        return !try_remove(corpse);
+        if (streq(cgroup_path(corpse->cgroup), path))
+                return !try_remove(corpse);
         return false;
 }

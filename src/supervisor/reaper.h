@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Control groups whose container is over, until the kernel lets them be removed: the end of the last process may take it a
- * moment. */
+/* Control groups whose container is over, until the kernel lets them be removed: the end of the
+ * last process may take it a moment. */
 
 #include "runtime/cgroup.h"
 #include "supervisor/event.h"
@@ -15,7 +15,8 @@ int reaper_new(EventLoop *loop, Reaper **ret);
 Reaper *reaper_free(Reaper *reaper);
 DEFINE_CLEANUP(Reaper *, reaper_free)
 
-/* Removes a group, now or as soon as it is possible; what is still in it is killed. Takes `cgroup`. */
+/* Removes a group, now or as soon as it is possible; what is still in it is killed. Takes
+ * `cgroup`. */
 void reaper_add(Reaper *reaper, Cgroup *cgroup);
 
 /* Whether the group with this path is still to be removed; tries to do so first. */

@@ -12,14 +12,22 @@
 #define NAME_SIZE (ID_LENGTH + sizeof(".json"))
 #define RECORD_SIZE_MAX 65536
 
+/* Descriptors of an adopted process among which its output pipes are looked for. */
+#define FDS_SEARCHED 256
+
 typedef struct Record {
         char id[ID_LENGTH + 1];
         int pid;
         uint64_t start_time, started_at;
         uint32_t id_base;
         bool tty;
+        bool log;
+        uint64_t log_max_size;
+        uint64_t pipes[2]; /* inodes of stdout's and stderr's pipes, 0: none */
         const char *boot;
 } Record;
+
+static const char *const pipe_names[] = {"stdout-pipe", "stderr-pipe"};
 
 static void record_name(const char *id, char name[static NAME_SIZE]) {
         snprintf(name, NAME_SIZE, "%s.json", id);
@@ -40,6 +48,12 @@ static int record_to_json(const Container *container, const ContainerSpec *spec,
         TRY(json_add_u64(json, "id-base", container->id_base));
         TRY(json_add_string(json, "cgroup", cgroup_path(container->cgroup)));
         TRY(json_add_bool(json, "tty", spec->process.tty));
+        TRY(json_add_bool(json, "log", container->log != NULL));
+        TRY(json_add_u64(json, "log-max-size", spec->log_max_size));
+        for (size_t i = 0; i < ELEMENTSOF(pipe_names); i++)
+                if (container->main->outputs[i] && !spec->process.tty)
+                        TRY(json_add_u64(json, pipe_names[i],
+                                         output_inode(container->main->outputs[i])));
         *ret = TAKE_PTR(json);
         return 0;
 }
@@ -87,7 +101,64 @@ static int record_from_json(Json *json, Record *ret) {
         TRY(json_get_u64(json, "started-at", &ret->started_at));
         TRY(json_get_u32(json, "id-base", &ret->id_base));
         TRY(json_get_bool(json, "tty", &ret->tty));
+        TRY(json_get_bool(json, "log", &ret->log));
+        TRY(json_get_u64(json, "log-max-size", &ret->log_max_size));
+        for (size_t i = 0; i < ELEMENTSOF(pipe_names); i++)
+                TRY(json_get_u64(json, pipe_names[i], &ret->pipes[i]));
         return ret->pid > 0 ? 0 : -EBADMSG;
+}
+
+/* The hold on the root file system, see root_release(). Not having it only makes the end known
+ * later. */
+static int open_root(const Supervisor *supervisor, const Record *record) {
+        char path[32];
+
+        snprintf(path, sizeof(path), "%d/root", record->pid);
+        return openat(runtime_proc(supervisor->runtime), path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Finds a pipe among the open files of a process. Return: its read end or a negative errno. */
+static int open_pipe(const Supervisor *supervisor, int pid, uint64_t inode) {
+        for (int i = 1; i < FDS_SEARCHED; i++) {
+                char path[48];
+                struct stat st;
+                int fd;
+
+                snprintf(path, sizeof(path), "%d/fd/%d", pid, i);
+                if (fstatat(runtime_proc(supervisor->runtime), path, &st, 0) < 0 ||
+                    !S_ISFIFO(st.st_mode) || st.st_ino != inode)
+                        continue;
+                fd = openat(runtime_proc(supervisor->runtime), path,
+                            O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+                /* It can have become another in between; the next one is no better. */
+                if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != inode) {
+                        safe_close(fd);
+                        return -ENOENT;
+                }
+                return fd;
+        }
+        return -ENOENT;
+}
+
+/* Goes on reading what the container puts out, where its main process has the pipes still open. */
+static void adopt_outputs(Container *container, const Record *record) {
+        static const char *const streams[] = {"stdout", "stderr"};
+        Error e = ERROR_INIT;
+
+        if (record->log && container_open_log(container, record->log_max_size, &e) < 0)
+                log_error_object(LOG_ERR, &e, "Can't log container %s", container->id);
+        for (size_t i = 0; i < ELEMENTSOF(streams); i++) {
+                int fd, r;
+
+                if (record->pipes[i] == 0)
+                        continue;
+                r = fd = open_pipe(container->supervisor, record->pid, record->pipes[i]);
+                if (fd >= 0)
+                        r = process_add_output(container->main, i, fd, streams[i]);
+                if (r < 0)
+                        log_errno(LOG_WARNING, r, "Can't read %s of container %s any more",
+                                  streams[i], container->id);
+        }
 }
 
 /* Return: 0, or -ESRCH when the container has ended, or another negative errno. */
@@ -118,6 +189,7 @@ static int adopt_running(Supervisor *supervisor, const Record *record, Error *e)
         }
         container->main->pid = record->pid;
         container->main->pidfd = TAKE_FD(pidfd);
+        container->main->root = open_root(supervisor, record);
         container->main->tty = record->tty;
         container->running = true;
         container->frozen = cgroup_is_frozen(container->cgroup, NULL) > 0;
@@ -128,6 +200,7 @@ static int adopt_running(Supervisor *supervisor, const Record *record, Error *e)
                 return error_set(e, r, "adopt", "watching process %d", record->pid);
         }
         container_watch_oom(container);
+        adopt_outputs(container, record);
         log_info("Adopted container %s, process %d", record->id, record->pid);
         return 0;
 }

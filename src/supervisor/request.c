@@ -31,8 +31,8 @@ static int request_signal(Supervisor *supervisor, Call **call, Error *e) {
         return 0;
 }
 
-/* With its first process the whole pid namespace ends. The group is killed as well where that is one write, and thawed where
- * that would hold the signal back. */
+/* With its first process the whole pid namespace ends. The group is killed as well where that is
+ * one write, and thawed where that would hold the signal back. */
 static int request_kill(Supervisor *supervisor, Call **call, Error *e) {
         Container *container = map_get(&supervisor->containers, (*call)->request.container);
 
@@ -187,13 +187,13 @@ static int request_processes(Supervisor *supervisor, Call **call, Error *e) {
 }
 
 static int (*const handlers[_REQUEST_MAX])(Supervisor *supervisor, Call **call, Error *e) = {
-        [REQUEST_HELLO] = request_hello,     [REQUEST_START] = request_start,
-        [REQUEST_EXEC] = request_exec,       [REQUEST_SIGNAL] = request_signal,
-        [REQUEST_KILL] = request_kill,       [REQUEST_FREEZE] = request_freeze,
-        [REQUEST_THAW] = request_thaw,       [REQUEST_UPDATE] = request_update,
-        [REQUEST_RESIZE] = request_resize,   [REQUEST_ATTACH] = request_attach,
-        [REQUEST_VIEW] = request_view,       [REQUEST_MOUNT] = request_mount,
-        [REQUEST_UNMOUNT] = request_unmount, [REQUEST_STATS] = request_stats,
+        [REQUEST_HELLO] = request_hello,         [REQUEST_START] = request_start,
+        [REQUEST_EXEC] = request_exec,           [REQUEST_SIGNAL] = request_signal,
+        [REQUEST_KILL] = request_kill,           [REQUEST_FREEZE] = request_freeze,
+        [REQUEST_THAW] = request_thaw,           [REQUEST_UPDATE] = request_update,
+        [REQUEST_RESIZE] = request_resize,       [REQUEST_ATTACH] = request_attach,
+        [REQUEST_VIEW] = request_view,           [REQUEST_MOUNT] = request_mount,
+        [REQUEST_UNMOUNT] = request_unmount,     [REQUEST_STATS] = request_stats,
         [REQUEST_PROCESSES] = request_processes,
 };
 
@@ -215,7 +215,7 @@ void request_connection_closed(void *data, uint64_t connection) {
                         continue;
                 }
                 LIST_FOREACH(process, container->processes, processes)
-                        if (is_of(process->call, connection))
-                                process_free(process);
+                if (is_of(process->call, connection))
+                        process_free(process);
         }
 }

@@ -8,5 +8,6 @@
 /* The handler of the server; `data` is the supervisor. */
 int request_handle(void *data, Call **call, Error *e);
 
-/* The `closed` of the server: starts whose caller has gone are given up, since nobody would know of the container. */
+/* The `closed` of the server: starts whose caller has gone are given up, since nobody would know of
+ * the container. */
 void request_connection_closed(void *data, uint64_t connection);

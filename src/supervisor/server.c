@@ -62,7 +62,7 @@ static void connection_close(Connection *connection) {
         event_source_remove(&connection->source);
         safe_close(connection->fd);
         LIST_FOREACH(packet, connection->first, packets)
-                packet_free(packet);
+        packet_free(packet);
         LIST_REMOVE(server->connections, connection, connections);
         server->n_connections--;
         free(connection);
@@ -94,8 +94,8 @@ static int connection_queue(Connection *connection, Json *json, int *fds, size_t
         return 0;
 }
 
-/* Sends or queues one packet. The descriptors are taken. When the connection is lost by that, the event loop hears of
- * its end and closes it. */
+/* Sends or queues one packet. The descriptors are taken. When the connection is lost by that, the
+ * event loop hears of its end and closes it. */
 static void connection_send(Connection *connection, Json *json, int *fds, size_t n_fds) {
         int r = -EAGAIN;
 
@@ -136,8 +136,8 @@ static int connection_flush(Connection *connection) {
 
 static Connection *find_connection(const Server *server, uint64_t number) {
         LIST_FOREACH(connection, server->connections, connections)
-                if (connection->number == number)
-                        return connection;
+        if (connection->number == number)
+                return connection;
         return NULL;
 }
 

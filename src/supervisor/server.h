@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The socket on which the daemon asks: connections, requests on their way to a reply, and events. Nothing here waits for
- * a peer: what a connection doesn't take is queued, and a connection whose queue grows too long is closed. */
+/* The socket on which the daemon asks: connections, requests on their way to a reply, and events.
+ * Nothing here waits for a peer: what a connection doesn't take is queued, and a connection whose
+ * queue grows too long is closed. */
 
 #include "protocol/message.h"
 #include "shared/fd.h"
@@ -22,12 +23,13 @@ typedef struct Call {
         size_t n_reply_fds;
 } Call;
 
-/* Handles a request. With 0, the reply in *call is sent; a handler that replies later takes *call (and leaves NULL), and
- * finishes it with call_reply() or call_fail(). A negative errno with *e is sent as the error. */
+/* Handles a request. With 0, the reply in *call is sent; a handler that replies later takes *call
+ * (and leaves NULL), and finishes it with call_reply() or call_fail(). A negative errno with *e is
+ * sent as the error. */
 typedef int (*ServerHandler)(void *data, Call **call, Error *e);
 
-/* Listens on SUPERVISOR_SOCKET in the directory `runtime_dir`. `closed` is called with the number of a connection that
- * has ended. Return: 0 or a negative errno. */
+/* Listens on SUPERVISOR_SOCKET in the directory `runtime_dir`. `closed` is called with the number
+ * of a connection that has ended. Return: 0 or a negative errno. */
 int server_new(EventLoop *loop, int runtime_dir, ServerHandler handler,
                void (*closed)(void *data, uint64_t connection), void *data, Server **ret, Error *e);
 /* Return: NULL. */

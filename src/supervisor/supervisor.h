@@ -40,6 +40,7 @@ struct Process {
         int pidfd;
         bool tty;
         int terminal; /* the slave, held open so that the master isn't hung up in between */
+        int root;     /* of the main process: the hold on its root file system, or -EBADF */
         EventSource exit_source;
         /* What the supervisor reads: stdout and stderr, or the terminal first. */
         Output *outputs[2];
@@ -49,8 +50,9 @@ struct Process {
         Launch launch;
         EventSource channel;
 
-        /* When it has ended. */
-        bool ended;
+        /* When it has ended. One that was exec'ed may have left others behind that still use its
+         * outputs. */
+        bool ended, told;
         Event end;
         LIST_LINKS(Process) processes;
 };
@@ -66,7 +68,7 @@ struct Container {
         uint64_t started_at;
         uint32_t id_base;
         bool running; /* the main process has executed its command */
-        int input;    /* the write end of the main process's stdin, for whoever attaches, or -EBADF */
+        int input; /* the write end of the main process's stdin, for whoever attaches, or -EBADF */
 
         /* Of a start that has to wait for the last run's control group to go. */
         Call *call;

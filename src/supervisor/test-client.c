@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <ftw.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -83,7 +83,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 }
 
 void client_clean_up(void) {
-        static const char *const hierarchies[] = {"",        "unified", "memory", "cpu",  "cpuacct",
+        static const char *const hierarchies[] = {"",       "unified", "memory", "cpu",  "cpuacct",
                                                   "cpuset", "freezer", "pids",   "blkio"};
         char path[128];
 
@@ -145,6 +145,7 @@ void client_stop_supervisor(int signo) {
 }
 
 ContainerSpec *client_spec(const char *command) {
+        static const char *const dirs[] = {"", "/upper", "/work", "/merged"};
         static unsigned count;
         ContainerSpec *spec = calloc(1, sizeof(ContainerSpec));
         char path[128];
@@ -162,12 +163,10 @@ ContainerSpec *client_spec(const char *command) {
         CHECK_INT(strv_extend(&spec->process.capabilities, "CAP_KILL"), 0);
         spec->process.streams[1] = spec->process.streams[2] = STREAM_LOG;
         spec->process.no_new_privileges = spec->process.seccomp = true;
-        snprintf(path, sizeof(path), "state/containers/%s", spec->id);
-        make_dir(path);
-        snprintf(path, sizeof(path), "state/containers/%s/upper", spec->id);
-        make_dir(path);
-        snprintf(path, sizeof(path), "state/containers/%s/work", spec->id);
-        make_dir(path);
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                snprintf(path, sizeof(path), "state/containers/%s%s", spec->id, dirs[i]);
+                make_dir(path);
+        }
         return spec;
 }
 
@@ -206,17 +205,23 @@ Reply client_ask(const Request *request, const int *fds, size_t n_fds) {
         return reply;
 }
 
+void client_check(const Reply *reply) {
+        char text[640];
+
+        if (reply->error.number == 0)
+                return;
+        fprintf(stderr, "request %llu failed: %s: %s\n", (unsigned long long)reply->serial,
+                reply->error.stage, error_format(&reply->error, text, sizeof(text)));
+        abort();
+}
+
 Reply client_do(RequestType type, const char *container) {
         Request request = {.type = type};
         Reply reply;
 
         memcpy(request.container, container, ID_LENGTH + 1);
         reply = client_ask(&request, NULL, 0);
-        if (reply.error.number) {
-                fprintf(stderr, "%s: %s: %s: %s\n", request_type_to_string(type), reply.error.stage,
-                        reply.error.text, strerror(reply.error.number));
-                exit(1);
-        }
+        client_check(&reply);
         return reply;
 }
 
@@ -225,11 +230,7 @@ pid_t client_run(const ContainerSpec *spec) {
         Reply reply = client_ask(&request, NULL, 0);
         pid_t pid = reply.pid;
 
-        if (reply.error.number) {
-                fprintf(stderr, "start: %s: %s: %s\n", reply.error.stage, reply.error.text,
-                        strerror(reply.error.number));
-                exit(1);
-        }
+        client_check(&reply);
         CHECK(pid > 0);
         reply_done(&reply);
         return pid;
@@ -288,4 +289,37 @@ char *client_log(const char *container) {
         }
         *out = '\0';
         return text;
+}
+
+void client_expect(int fd, const char *text) {
+        char buffer[8192];
+        size_t size = 0;
+
+        for (;;) {
+                struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+                ssize_t n;
+
+                CHECK_INT(poll(&pollfd, 1, 10000), 1);
+                n = read(fd, buffer + size, sizeof(buffer) - size - 1);
+                buffer[size + MAX(n, 0)] = '\0';
+                if (n <= 0) {
+                        fprintf(stderr, "\"%s\" didn't come, but \"%s\"\n", text, buffer);
+                        exit(1);
+                }
+                size += n;
+                if (strstr(buffer, text))
+                        return;
+        }
+}
+
+Request client_exec(const ContainerSpec *spec, uint64_t process, const char *command) {
+        Request request = {.type = REQUEST_EXEC, .process = process};
+
+        memcpy(request.container, spec->id, sizeof(request.container));
+        CHECK_INT(strv_extend(&request.exec.argv, "/bin/sh"), 0);
+        CHECK_INT(strv_extend(&request.exec.argv, "-c"), 0);
+        CHECK_INT(strv_extend(&request.exec.argv, command), 0);
+        request.exec.streams[1] = request.exec.streams[2] = STREAM_PIPE;
+        request.exec.no_new_privileges = request.exec.seccomp = true;
+        return request;
 }

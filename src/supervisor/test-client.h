@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A daemon for tests: runs a supervisor with directories of its own and speaks the protocol with it. Every failure ends the
- * test. */
+/* A daemon for tests: runs a supervisor with directories of its own and speaks the protocol with
+ * it. Every failure ends the test. */
 
 #include "protocol/message.h"
 #include "shared/fd.h"
@@ -11,7 +11,8 @@
 /* Where the supervisor under test works. */
 extern char test_dir[64];
 
-/* Makes the directories, with one layer that has a static busybox. Return: false when the test can't run here. */
+/* Makes the directories, with one layer that has a static busybox. Return: false when the test
+ * can't run here. */
 bool client_prepare(const char *program);
 /* Removes all of it. */
 void client_clean_up(void);
@@ -23,15 +24,18 @@ void client_stop_supervisor(int signal);
 /* Connects once more; returns the socket. */
 int client_connect(void);
 
-/* A specification of a container in which the shell runs `command`, with STREAM_LOG for stdout and stderr. Its directory
- * is made anew. To be freed with container_spec_free(). */
+/* A specification of a container in which the shell runs `command`, with STREAM_LOG for stdout and
+ * stderr. Its directory is made anew. To be freed with container_spec_free(). */
 ContainerSpec *client_spec(const char *command);
 
-/* Sends a request and waits for its reply; events that come before are kept. The reply is to be freed with reply_done().
- * Descriptors that came along are in client_fds. */
+/* Sends a request and waits for its reply; events that come before are kept. The reply is to be
+ * freed with reply_done(). Descriptors that came along are in client_fds. */
 Reply client_ask(const Request *request, const int *fds, size_t n_fds);
 extern int client_fds[FD_PASS_MAX];
 extern size_t client_n_fds;
+
+/* Ends the test, saying why, when a reply isn't success. */
+void client_check(const Reply *reply);
 
 /* As client_ask(), for a request with only a container; the reply must be success. */
 Reply client_do(RequestType type, const char *container);
@@ -49,3 +53,10 @@ const char *client_read(int fd);
 
 /* The log of a container, without times; to be freed. */
 char *client_log(const char *container);
+
+/* Reads from a descriptor until `text` has come. */
+void client_expect(int fd, const char *text);
+
+/* A request to execute the shell with `command`, STREAM_PIPE for stdout and stderr. To be released
+ * with request_done(). */
+Request client_exec(const ContainerSpec *spec, uint64_t process, const char *command);

@@ -16,9 +16,8 @@ int blob_open(const Members *members, const Member *member, const char *digest, 
 Blob *blob_free(Blob *blob);
 DEFINE_CLEANUP(Blob *, blob_free)
 
-/* The reader of the layer's tar, and what it is fed by in the end (for errors and limits).
- * Borrowed. */
-struct archive *blob_archive(Blob *blob);
+/* The reader of the layer's tar, and what it is fed by in the end. Borrowed. */
+Reader *blob_reader(Blob *blob);
 Input *blob_input(Blob *blob);
 
 /* Reads what is left of the member and compares the digests. Return: 0 or a negative errno. */

@@ -17,6 +17,7 @@
 
 struct Extractor {
         int root; /* borrowed */
+        const uint64_t *consumed;
         bool layer;
         Dirs dirs;
         /* The entry at hand: its name as given, and its components in `text`. */
@@ -60,13 +61,14 @@ static int failed(const Extractor *x, int number, const char *step, Error *e) {
         }
 }
 
-int extractor_new(int dir_fd, bool layer, const int *lowers, size_t n_lowers, Extractor **ret,
-                  Error *e) {
+int extractor_new(int dir_fd, const uint64_t *consumed, bool layer, const int *lowers,
+                  size_t n_lowers, Extractor **ret, Error *e) {
         _cleanup_(extractor_freep) Extractor *x = calloc(1, sizeof(*x));
 
         if (!x)
                 return error_oom(e);
         x->root = dir_fd;
+        x->consumed = consumed;
         x->layer = layer;
         TRY(dirs_init(&x->dirs, dir_fd, layer, lowers, n_lowers, e));
         *ret = TAKE_PTR(x);
@@ -79,10 +81,6 @@ Extractor *extractor_free(Extractor *x) {
         free(x->target_text);
         free(x);
         return NULL;
-}
-
-uint64_t extractor_entries(const Extractor *x) {
-        return x->entries;
 }
 
 /* Takes a name apart into components; *text keeps them. */
@@ -203,21 +201,21 @@ static int write_block(const Extractor *x, int fd, const char *data, size_t size
         return 0;
 }
 
-static int write_data(Extractor *x, struct archive *a, const Input *input, int fd, int64_t size,
-                      Error *e) {
+static int write_data(Extractor *x, Reader *reader, int fd, int64_t size, Error *e) {
         const void *data;
         size_t length;
         int64_t offset, end = 0;
         int r;
 
-        while ((r = archive_read_data_block(a, &data, &length, &offset)) == ARCHIVE_OK) {
+        while ((r = archive_read_data_block(reader->archive, &data, &length, &offset)) ==
+               ARCHIVE_OK) {
                 if (length == 0)
                         continue;
                 x->bytes += length;
                 if (x->bytes > EXTRACT_BYTES_MAX)
                         return refuse(x, "the archive holds too much", e);
                 if (x->bytes > EXTRACT_RATIO_FREE &&
-                    (x->bytes - EXTRACT_RATIO_FREE) / EXTRACT_RATIO_MAX > input->consumed)
+                    (x->bytes - EXTRACT_RATIO_FREE) / EXTRACT_RATIO_MAX > *x->consumed)
                         return refuse(x, "the archive is suspiciously well compressed", e);
                 if (offset < end || offset > size || length > (uint64_t)(size - offset))
                         return refuse(x, "its data lie outside of it", e);
@@ -225,14 +223,14 @@ static int write_data(Extractor *x, struct archive *a, const Input *input, int f
                 end = offset + (int64_t)length;
         }
         if (r != ARCHIVE_EOF)
-                return archive_error_set(e, a, input, x->path);
+                return reader_failed(reader, x->path, e);
         if (end < size && ftruncate(fd, size) < 0)
                 return failed(x, errno, "setting its size", e);
         return 0;
 }
 
-static int add_file(Extractor *x, const char *name, struct archive *a, const Input *input,
-                    struct archive_entry *entry, const Metadata *m, Error *e) {
+static int add_file(Extractor *x, const char *name, Reader *reader, struct archive_entry *entry,
+                    const Metadata *m, Error *e) {
         const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, m->mtime};
         const Dir *dir = dirs_last(&x->dirs);
         int64_t size = archive_entry_size(entry);
@@ -249,7 +247,7 @@ static int add_file(Extractor *x, const char *name, struct archive *a, const Inp
         if (fd < 0)
                 return failed(x, errno, "making it", e);
         if (size > 0)
-                TRY(write_data(x, a, input, fd, size, e));
+                TRY(write_data(x, reader, fd, size, e));
         TRY(set_metadata(x, fd, m, dir->setgid, m->mode & 0777, entry, e));
         return futimens(fd, times) < 0 ? failed(x, errno, "setting its time", e) : 0;
 }
@@ -404,8 +402,8 @@ static int add_whiteout(Extractor *x, const char *name, Error *e) {
 }
 
 /* Everything but the root directory itself. */
-static int add_below(Extractor *x, struct archive *a, const Input *input,
-                     struct archive_entry *entry, const Metadata *m, Error *e) {
+static int add_below(Extractor *x, Reader *reader, struct archive_entry *entry, const Metadata *m,
+                     Error *e) {
         const char *name = x->components[x->n_components - 1];
         const char *hardlink = archive_entry_hardlink(entry);
 
@@ -420,7 +418,7 @@ static int add_below(Extractor *x, struct archive *a, const Input *input,
                 return add_hardlink(x, name, hardlink, e);
         switch (archive_entry_filetype(entry)) {
         case AE_IFREG:
-                return add_file(x, name, a, input, entry, m, e);
+                return add_file(x, name, reader, entry, m, e);
         case AE_IFDIR:
                 return add_directory(x, name, entry, m, e);
         case AE_IFLNK:
@@ -432,8 +430,7 @@ static int add_below(Extractor *x, struct archive *a, const Input *input,
         }
 }
 
-int extractor_add(Extractor *x, struct archive *a, const Input *input, struct archive_entry *entry,
-                  Error *e) {
+int extractor_add(Extractor *x, Reader *reader, struct archive_entry *entry, Error *e) {
         Metadata m = {};
 
         x->path = archive_entry_pathname(entry);
@@ -447,7 +444,7 @@ int extractor_add(Extractor *x, struct archive *a, const Input *input, struct ar
                 TRY(dirs_leave(&x->dirs, 1, e));
         x->replaced = false;
         if (x->n_components > 0)
-                return add_below(x, a, input, entry, &m, e);
+                return add_below(x, reader, entry, &m, e);
         if (archive_entry_filetype(entry) != AE_IFDIR)
                 return refuse(x, "it has no name", e);
         TRY(dirs_leave(&x->dirs, 1, e));

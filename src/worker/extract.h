@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "worker/input.h"
+#include "worker/reader.h"
 
 /* The limits of one archive. */
 #define EXTRACT_ENTRIES_MAX 8000000ULL
@@ -28,20 +28,19 @@
 
 typedef struct Extractor Extractor;
 
-/* Unpacks into `dir_fd` (borrowed). `layer`: entries named .wh.… are whiteouts, and directories
+/* Unpacks into `dir_fd` (borrowed). `consumed` (borrowed): how many bytes of the archive, as it
+ * is, were read so far. `layer`: entries named .wh.… are whiteouts, and directories
  * that an entry only implies look as in the layers below, `lowers` (borrowed, the lowest first);
  * without them they are 0755 and root's. Return: 0 or a negative errno. */
-int extractor_new(int dir_fd, bool layer, const int *lowers, size_t n_lowers, Extractor **ret,
-                  Error *e);
+int extractor_new(int dir_fd, const uint64_t *consumed, bool layer, const int *lowers,
+                  size_t n_lowers, Extractor **ret, Error *e);
 Extractor *extractor_free(Extractor *x);
 DEFINE_CLEANUP(Extractor *, extractor_free)
 
-/* Unpacks the entry at which `a` stands. Error stage "archive" when it is the archive's fault. */
-int extractor_add(Extractor *x, struct archive *a, const Input *input, struct archive_entry *entry,
-                  Error *e);
+/* Unpacks the entry at which the reader stands. Error stage "archive" when it is the archive's
+ * fault, "write" when it is the machine's. */
+int extractor_add(Extractor *x, Reader *reader, struct archive_entry *entry, Error *e);
 
 /* To be called after the last entry: sets what is left to set of directories. *ret_size: bytes
  * of all files. */
 int extractor_finish(Extractor *x, uint64_t *ret_size, Error *e);
-
-uint64_t extractor_entries(const Extractor *x);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "worker/blob.h"
+#include "worker/decompress.h"
 #include "worker/extract.h"
 #include "worker/import.h"
 #include "worker/manifest.h"
@@ -10,64 +11,60 @@
 /* How much of an import the spooling is. */
 #define SPOOL_SHARE 0.4
 
-/* What was kept of an input, and then the rest of it, as libarchive wants to read it. */
+/* What was kept of an input, and then the rest of it. */
 typedef struct Replay {
         Input *input;
         bool kept_given;
 } Replay;
 
-static la_ssize_t replay_callback(struct archive *a, void *userdata, const void **ret) {
+static ssize_t read_again(void *userdata, const void **ret, Error *e) {
         Replay *replay = userdata;
+        const Source source = input_source(replay->input);
 
-        if (!replay->kept_given) {
+        if (!replay->kept_given && replay->input->n_kept > 0) {
                 replay->kept_given = true;
                 *ret = replay->input->kept;
-                if (replay->input->n_kept > 0)
-                        return (la_ssize_t)replay->input->n_kept;
+                return (ssize_t)replay->input->n_kept;
         }
-        return input_callback(a, replay->input, ret);
+        return source.read(source.userdata, ret, e);
 }
 
-static int write_spool(struct archive *a, const Input *input, int file, Error *e) {
+static int write_spool(Source source, const Input *input, int file, Error *e) {
         uint64_t written = 0;
         const void *data;
-        int64_t offset;
-        size_t size;
-        int r;
+        ssize_t n;
 
-        while ((r = archive_read_data_block(a, &data, &size, &offset)) == ARCHIVE_OK) {
-                written += size;
+        while ((n = source.read(source.userdata, &data, e)) > 0) {
+                int r;
+
+                written += (uint64_t)n;
                 if (written > EXTRACT_BYTES_MAX ||
                     (written > EXTRACT_RATIO_FREE &&
                      (written - EXTRACT_RATIO_FREE) / EXTRACT_RATIO_MAX > input->consumed))
                         return error_set(e, EBADMSG, "archive",
                                          "the archive is suspiciously well compressed");
-                r = fd_write_all(file, data, size);
+                r = fd_write_all(file, data, (size_t)n);
                 if (r < 0)
                         return error_set(e, r, "write", "keeping the archive");
         }
-        return r == ARCHIVE_EOF ? 0 : archive_error_set(e, a, input, "the archive");
+        return (int)n;
 }
 
 /* Writes the decompressed archive into a file without a name. Return: a descriptor or a negative
  * errno. */
 static int spool(Input *input, int staging, Error *e) {
-        _cleanup_(archive_reader_freep) struct archive *a = archive_reader_new_raw();
+        _cleanup_(decompressor_freep) Decompressor *d = NULL;
         Replay replay = {.input = input};
         _cleanup_close_ int file = -EBADF;
-        struct archive_entry *entry;
 
         input->keep = false;
         input->share = SPOOL_SHARE;
         file = openat(staging, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
         if (file < 0)
                 return error_set(e, errno, "write", "making a temporary file");
-        if (!a)
-                return error_oom(e);
-        if (archive_read_open(a, &replay, NULL, replay_callback, NULL) != ARCHIVE_OK ||
-            archive_read_next_header(a, &entry) != ARCHIVE_OK)
-                return archive_error_set(e, a, input, "the archive");
-        TRY(write_spool(a, input, file, e));
+        TRY(decompressor_new((Source){.read = read_again, .userdata = &replay}, "the archive", &d,
+                             e));
+        TRY(write_spool(decompressor_source(d), input, file, e));
         return TAKE_FD(file);
 }
 
@@ -82,13 +79,13 @@ static void layers_done(Layers *layers) {
 
 static int unpack(Blob *blob, int dir, const Layers *lowers, uint64_t *ret_size, Error *e) {
         _cleanup_(extractor_freep) Extractor *x = NULL;
-        struct archive *a = blob_archive(blob);
+        Reader *reader = blob_reader(blob);
         struct archive_entry *entry;
         int r;
 
-        TRY(extractor_new(dir, true, lowers->fds, lowers->n, &x, e));
-        while ((r = archive_next(a, blob_input(blob), &entry, e)) > 0)
-                TRY(extractor_add(x, a, blob_input(blob), entry, e));
+        TRY(extractor_new(dir, &blob_input(blob)->consumed, true, lowers->fds, lowers->n, &x, e));
+        while ((r = reader_next(reader, &entry, e)) > 0)
+                TRY(extractor_add(x, reader, entry, e));
         if (r < 0)
                 return r;
         TRY(extractor_finish(x, ret_size, e));

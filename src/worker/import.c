@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "shared/strutil.h"
+#include "worker/decompress.h"
 #include "worker/extract.h"
 #include "worker/import.h"
 #include "worker/sandbox.h"
 
-/* What may still come after the end of an archive is read, so that who writes it into a pipe is
- * not killed for its padding; but not without end. */
+/* How much may come after the end of an archive. */
 #define TRAILER_MAX (16 * 1024 * 1024)
 
 int import_make_layer(int staging, size_t n, Error *e) {
@@ -66,39 +66,6 @@ static void start_done(Start *start) {
         archive_entry_free(start->root);
 }
 
-/* Unpacks a plain tar into staging/0. */
-static int import_rootfs(Job *job, struct archive *a, Input *input, const Start *start, Json *done,
-                         Error *e) {
-        _cleanup_(extractor_freep) Extractor *x = NULL;
-        _cleanup_json_ Json *layers = json_object_new_array();
-        struct archive_entry *entry = start->entry;
-        _cleanup_close_ int layer = -EBADF;
-        uint64_t size;
-        int r;
-
-        if (!layers)
-                return error_oom(e);
-        TRY(sandbox_drop_admin(e));
-        layer = import_make_layer(job->fds[1], 0, e);
-        if (layer < 0)
-                return layer;
-        TRY(extractor_new(layer, false, NULL, 0, &x, e));
-        if (start->root)
-                TRY(extractor_add(x, a, input, start->root, e));
-        do {
-                TRY(extractor_add(x, a, input, entry, e));
-                r = archive_next(a, input, &entry, e);
-        } while (r > 0);
-        if (r < 0)
-                return r;
-        TRY(extractor_finish(x, &size, e));
-        TRY(import_add_layer(layers, size, e));
-        if (json_add_string(done, "format", "rootfs") < 0 ||
-            json_add(done, "layers", TAKE_PTR(layers)) < 0)
-                return error_oom(e);
-        return 0;
-}
-
 static const char *entry_name(struct archive_entry *entry) {
         const char *name = archive_entry_pathname(entry);
 
@@ -109,59 +76,102 @@ static const char *entry_name(struct archive_entry *entry) {
         return streq(name, ".") ? "" : name;
 }
 
-/* Opens the archive and reads its start. Return: 0 or a negative errno. */
-static int open_archive(struct archive *a, Input *input, Start *ret, Error *e) {
+/* Opens the tar and reads its start. Return: 0 or a negative errno. */
+static int open_tar(Reader *reader, Source source, Start *ret, Error *e) {
         int r;
 
-        if (!a)
-                return error_oom(e);
-        if (archive_read_open(a, input, NULL, input_callback, NULL) != ARCHIVE_OK)
-                return archive_error_set(e, a, input, "this is no tar archive");
-        r = archive_next(a, input, &ret->entry, e);
+        TRY(reader_open(reader, READER_TAR, source, "the archive", e));
+        r = reader_next(reader, &ret->entry, e);
         if (r > 0 && isempty(entry_name(ret->entry)) &&
             archive_entry_filetype(ret->entry) == AE_IFDIR) {
                 ret->root = archive_entry_clone(ret->entry);
                 if (!ret->root)
                         return error_oom(e);
-                r = archive_next(a, input, &ret->entry, e);
+                r = reader_next(reader, &ret->entry, e);
         }
         if (r == 0)
                 return error_set(e, EBADMSG, "archive", "the archive is empty");
         return MIN(r, 0);
 }
 
-static void drain(Input *input) {
-        uint64_t end = input->consumed + TRAILER_MAX;
-        const void *ignored;
+static int unpack(Reader *reader, const Start *start, int layer, const uint64_t *consumed,
+                  uint64_t *ret_size, Error *e) {
+        _cleanup_(extractor_freep) Extractor *x = NULL;
+        struct archive_entry *entry = start->entry;
+        int r;
 
-        if (input->start >= 0)
-                return;
-        while (input->consumed < end && input_read(input, &ignored) > 0)
-                ;
+        TRY(extractor_new(layer, consumed, false, NULL, 0, &x, e));
+        if (start->root)
+                TRY(extractor_add(x, reader, start->root, e));
+        do {
+                TRY(extractor_add(x, reader, entry, e));
+                r = reader_next(reader, &entry, e);
+        } while (r > 0);
+        return r < 0 ? r : extractor_finish(x, ret_size, e);
+}
+
+/* Reads what comes after the end mark: the compressed form's sums are there, and who writes the
+ * archive into a pipe is not to be killed for its padding. */
+static int read_trailer(Source source, Error *e) {
+        uint64_t size = 0;
+        const void *ignored;
+        ssize_t n;
+
+        while ((n = source.read(source.userdata, &ignored, e)) > 0) {
+                size += (uint64_t)n;
+                if (size > TRAILER_MAX)
+                        return error_set(e, EBADMSG, "archive",
+                                         "the archive goes on after its end");
+        }
+        return (int)n;
+}
+
+/* Unpacks a plain tar into staging/0. */
+static int import_rootfs(Job *job, Reader *reader, const Start *start, const uint64_t *consumed,
+                         Json *done, Error *e) {
+        _cleanup_json_ Json *layers = json_object_new_array();
+        _cleanup_close_ int layer = -EBADF;
+        uint64_t size = 0;
+
+        if (!layers)
+                return error_oom(e);
+        TRY(sandbox_drop_admin(e));
+        layer = import_make_layer(job->fds[1], 0, e);
+        if (layer < 0)
+                return layer;
+        TRY(unpack(reader, start, layer, consumed, &size, e));
+        TRY(read_trailer(reader->source, e));
+        TRY(import_add_layer(layers, size, e));
+        if (json_add_string(done, "format", "rootfs") < 0 ||
+            json_add(done, "layers", TAKE_PTR(layers)) < 0)
+                return error_oom(e);
+        return 0;
 }
 
 /* A tar that looked like an image and has no manifest. */
 static int import_file(Job *job, int fd, Json *done, Error *e) {
-        _cleanup_(archive_reader_freep) struct archive *a = archive_reader_new();
+        _cleanup_(reader_done) Reader reader = READER_INIT;
         _cleanup_(input_done) Input input = {};
         _cleanup_(start_done) Start start = {};
 
         TRY(input_init(&input, job, fd, e));
-        TRY(open_archive(a, &input, &start, e));
-        return import_rootfs(job, a, &input, &start, done, e);
+        TRY(open_tar(&reader, input_source(&input), &start, e));
+        return import_rootfs(job, &reader, &start, &input.consumed, done, e);
 }
 
+/* Return: 1, 0 with *ret_file to be imported as a plain tar, or a negative errno. */
 static int import_archive(Job *job, Input *input, Json *done, int *ret_file, Error *e) {
-        _cleanup_(archive_reader_freep) struct archive *a = archive_reader_new();
+        _cleanup_(decompressor_freep) Decompressor *d = NULL;
+        _cleanup_(reader_done) Reader reader = READER_INIT;
         _cleanup_(start_done) Start start = {};
 
         input->keep = true;
-        TRY(open_archive(a, input, &start, e));
+        TRY(decompressor_new(input_source(input), "the archive", &d, e));
+        TRY(open_tar(&reader, decompressor_source(d), &start, e));
         if (may_be_image(entry_name(start.entry)))
-                return import_image(job, input, archive_filter_count(a) > 1, done, ret_file, e);
+                return import_image(job, input, decompressor_is_active(d), done, ret_file, e);
         input->keep = false;
-        TRY(import_rootfs(job, a, input, &start, done, e));
-        drain(input);
+        TRY(import_rootfs(job, &reader, &start, &input->consumed, done, e));
         return 1;
 }
 

@@ -302,6 +302,21 @@ static int read_oci(const Members *members, Manifest *manifest, Error *e) {
         return take_config(manifest, config, "the configuration", e);
 }
 
+/* Whether a member is what only archives of images have. */
+static bool is_image_part(const char *name) {
+        const char *blob = startswith(name, "blobs/sha256/");
+        size_t digits;
+
+        if (streq(name, "oci-layout"))
+                return true;
+        name = blob ? blob : name;
+        digits = strspn(name, "0123456789abcdef");
+        name += digits;
+        return digits == ID_LENGTH &&
+               (blob ? *name == '\0' :
+                       streq(name, ".json") || streq(name, ".tar") || streq(name, "/layer.tar"));
+}
+
 int manifest_read(const Members *members, Manifest *ret, Error *e) {
         int r;
 
@@ -310,7 +325,11 @@ int manifest_read(const Members *members, Manifest *ret, Error *e) {
                 r = read_docker(members, ret, e);
         else if (members_find(members, "index.json") && members_find(members, "oci-layout"))
                 r = read_oci(members, ret, e);
-        else
+        else {
+                for (size_t i = 0; i < members->n; i++)
+                        if (is_image_part(members->items[i].name))
+                                return bad("the archive", "the image's manifest is missing", e);
                 return 0;
+        }
         return r < 0 ? r : 1;
 }

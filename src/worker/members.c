@@ -30,13 +30,13 @@ static char *link_target(const char *name, const char *target) {
         return normal;
 }
 
-static int add(Members *members, struct archive *a, struct archive_entry *entry, off_t start,
+static int add(Members *members, const Reader *reader, struct archive_entry *entry, off_t start,
                Error *e) {
         const char *name = archive_entry_pathname(entry);
         const char *symlink = archive_entry_symlink(entry);
         const char *hardlink = archive_entry_hardlink(entry);
         Member member = {
-                .position = start + archive_read_header_position(a),
+                .position = start + archive_read_header_position(reader->archive),
                 .size = (uint64_t)MAX(archive_entry_size(entry), 0),
         };
 
@@ -64,20 +64,16 @@ static int add(Members *members, struct archive *a, struct archive_entry *entry,
 }
 
 int members_read(int fd, off_t start, Members *ret, Error *e) {
-        _cleanup_(archive_reader_freep) struct archive *a = archive_reader_new_plain();
+        _cleanup_(reader_done) Reader reader = READER_INIT;
         _cleanup_(input_done) Input input = {};
         struct archive_entry *entry;
         int r;
 
         *ret = (Members){.fd = fd};
         TRY(input_init_at(&input, fd, start, e));
-        if (!a)
-                return error_oom(e);
-        archive_read_set_skip_callback(a, input_skip_callback);
-        if (archive_read_open(a, &input, NULL, input_callback, NULL) != ARCHIVE_OK)
-                return archive_error_set(e, a, &input, "this is no tar archive");
-        while ((r = archive_next(a, &input, &entry, e)) > 0)
-                TRY(add(ret, a, entry, start, e));
+        TRY(reader_open(&reader, READER_TAR, input_source(&input), "the archive", e));
+        while ((r = reader_next(&reader, &entry, e)) > 0)
+                TRY(add(ret, &reader, entry, start, e));
         return r;
 }
 
@@ -97,18 +93,14 @@ const Member *members_find(const Members *members, const char *name) {
         return member && !member->link ? member : NULL;
 }
 
-int members_open(const Members *members, const Member *member, Input *input, struct archive **a,
+int members_open(const Members *members, const Member *member, Input *input, Reader *reader,
                  Error *e) {
         struct archive_entry *entry;
         int r;
 
         TRY(input_init_at(input, members->fd, member->position, e));
-        *a = archive_reader_new_plain();
-        if (!*a)
-                return error_oom(e);
-        if (archive_read_open(*a, input, NULL, input_callback, NULL) != ARCHIVE_OK)
-                return archive_error_set(e, *a, input, member->name);
-        r = archive_next(*a, input, &entry, e);
+        TRY(reader_open(reader, READER_TAR, input_source(input), member->name, e));
+        r = reader_next(reader, &entry, e);
         if (r == 0)
                 r = error_set(e, EBADMSG, "archive", "%s is gone", member->name);
         return MIN(r, 0);
@@ -116,11 +108,13 @@ int members_open(const Members *members, const Member *member, Input *input, str
 
 int members_read_text(const Members *members, const char *name, char **ret, size_t *ret_size,
                       Error *e) {
-        _cleanup_(archive_reader_freep) struct archive *a = NULL;
         const Member *member = members_find(members, name);
+        _cleanup_(reader_done) Reader reader = READER_INIT;
         _cleanup_(input_done) Input input = {};
         _cleanup_free_ char *text = NULL;
-        la_ssize_t n;
+        size_t size = 0;
+        const void *data;
+        ssize_t n;
 
         if (!member)
                 return error_set(e, EBADMSG, "archive", "%s is missing", name);
@@ -129,12 +123,17 @@ int members_read_text(const Members *members, const char *name, char **ret, size
         text = malloc(member->size + 1);
         if (!text)
                 return error_oom(e);
-        TRY(members_open(members, member, &input, &a, e));
-        n = archive_read_data(a, text, member->size);
-        if (n < 0 || (uint64_t)n != member->size)
-                return archive_error_set(e, a, &input, name);
-        text[member->size] = '\0';
+        TRY(members_open(members, member, &input, &reader, e));
+        while ((n = reader_read(&reader, &data, e)) > 0) {
+                if ((uint64_t)n > member->size - size)
+                        return error_set(e, EBADMSG, "archive", "%s is too large", name);
+                memcpy(text + size, data, (size_t)n);
+                size += (size_t)n;
+        }
+        if (n < 0)
+                return (int)n;
+        text[size] = '\0';
         *ret = TAKE_PTR(text);
-        *ret_size = member->size;
+        *ret_size = size;
         return 0;
 }

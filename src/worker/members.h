@@ -9,6 +9,7 @@
 
 #include "shared/json.h"
 #include "worker/input.h"
+#include "worker/reader.h"
 
 typedef struct Member {
         char *name;     /* without "./" and slashes at the beginning */
@@ -38,8 +39,7 @@ const Member *members_find(const Members *members, const char *name);
 int members_read_text(const Members *members, const char *name, char **ret, size_t *ret_size,
                       Error *e);
 
-/* Begins to read a member: `a` then stands at it, fed by `input`, both of which the caller
- * releases.
- * Return: 0 or a negative errno. */
-int members_open(const Members *members, const Member *member, Input *input, struct archive **a,
+/* Begins to read a member: `reader` then stands at it, fed by `input`, both of which the caller
+ * releases in any case. Return: 0 or a negative errno. */
+int members_open(const Members *members, const Member *member, Input *input, Reader *reader,
                  Error *e);

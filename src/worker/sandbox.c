@@ -126,8 +126,6 @@ static const uint32_t allowed_ioctls[] = {
 #define AUDIT_ARCH_OWN AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
 #define AUDIT_ARCH_OWN AUDIT_ARCH_AARCH64
-#else
-#error "The system call filter is not known for this processor"
 #endif
 
 #define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))

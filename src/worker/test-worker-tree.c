@@ -31,7 +31,7 @@ static void make_deep(const char *name) {
 static uint64_t size_of(const char *path) {
         const Work work = {.type = WORK_SIZE, .tail = -1};
         int dir = open_dir(path);
-        _cleanup_json_ Json *json_object_put(succeed(&work, &dir, 1));
+        _cleanup_json_ Json *done = succeed(&work, &dir, 1);
         uint64_t size = 0;
 
         CHECK_INT(json_get_u64(done, "size", &size), 1);

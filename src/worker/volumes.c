@@ -59,9 +59,9 @@ static char *replace_link(int link, const char *rest) {
         return strf("%s/%s", target, rest);
 }
 
-/* Appends a component to the real path and looks at what is there; a link gives a new `*todo`.
+/* Appends a component to the real path and looks at what is there; a link gives a new `*left`.
  * Return: 0 or a negative errno. */
-static int resolve_step(int view, char real[PATH_MAX], const char *name, char **todo,
+static int resolve_step(int view, char real[PATH_MAX], const char *name, char **left,
                         const char *rest, unsigned *links) {
         size_t length = strlen(real);
         _cleanup_close_ int fd = -EBADF;
@@ -88,8 +88,8 @@ static int resolve_step(int view, char real[PATH_MAX], const char *name, char **
         }
         if (!replaced)
                 return -ENOMEM;
-        free(*todo);
-        *todo = replaced;
+        free(*left);
+        *left = replaced;
         return 0;
 }
 
@@ -97,14 +97,14 @@ static int resolve_step(int view, char real[PATH_MAX], const char *name, char **
  * root: without a leading slash. The view does not change meanwhile: its container is frozen or
  * does not run. */
 static int resolve(int view, const char *target, char **ret) {
-        _cleanup_free_ char *todo = strdup(target);
+        _cleanup_free_ char *left = strdup(target);
         char real[PATH_MAX] = "";
         unsigned links = 0;
 
-        if (!todo)
+        if (!left)
                 return -ENOMEM;
-        while (todo[0]) {
-                char *name = todo + strspn(todo, "/"), *end = strchrnul(name, '/');
+        while (left[0]) {
+                char *name = left + strspn(left, "/"), *end = strchrnul(name, '/');
                 const char *rest = *end ? end + 1 : end;
                 _cleanup_free_ char *copy = strdup(rest);
 
@@ -114,11 +114,11 @@ static int resolve(int view, const char *target, char **ret) {
                 if (*name == '\0' || streq(name, ".") || streq(name, "..")) {
                         if (streq(name, ".."))
                                 go_up(real);
-                        free(todo);
-                        todo = TAKE_PTR(copy);
+                        free(left);
+                        left = TAKE_PTR(copy);
                         continue;
                 }
-                TRY(resolve_step(view, real, name, &todo, copy, &links));
+                TRY(resolve_step(view, real, name, &left, copy, &links));
         }
         *ret = strdup(real);
         return *ret ? 0 : -ENOMEM;

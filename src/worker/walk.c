@@ -164,7 +164,7 @@ static int push(Walk *walk, int fd, const struct stat *st, int dir_fd, const cha
                 if (r < 0)
                         error_set(e, r, "read", "reading the directory /%s", walk->path);
         }
-        if (r == 0 && walk->n_levels == walk->allocated_levels) {
+        if (r == 0 && (!walk->levels || walk->n_levels == walk->allocated_levels)) {
                 size_t larger = MAX(walk->allocated_levels * 2, 64u);
 
                 levels = reallocarray(walk->levels, larger, sizeof(*levels));
