@@ -190,29 +190,31 @@ GVariant *bus_call(const char *path, const char *method, const char *format, ...
 
 void bus_refused(GDBusConnection *caller, const char *error_name, const char *message,
                  const char *path, const char *method, const char *format, ...) {
-        g_autoptr(GVariant) reply = NULL;
+        g_autoptr(GVariant) arguments = NULL, reply = NULL;
         g_autoptr(GError) error = NULL;
-        g_autofree char *actual = NULL;
-        GVariant *arguments;
+        g_autofree char *what = NULL, *actual = NULL;
         va_list ap;
 
         va_start(ap, format);
-        arguments = parse(format, &ap);
+        arguments = g_variant_ref_sink(parse(format, &ap));
         va_end(ap);
         path = path ?: MANAGER_PATH;
+        what = g_variant_print(arguments, FALSE);
+        if (strlen(what) > 300)
+                strcpy(what + 300, "…");
         reply = call(caller, NULL, NULL, &error, path, interface_of(path), method, arguments);
         if (!error) {
                 g_autofree char *printed = g_variant_print(reply, TRUE);
 
-                test_fails("%s(%s) was not refused but gave %s", method, format, printed);
+                test_fails("%s%s was not refused but gave %s", method, what, printed);
                 return;
         }
         actual = g_dbus_error_get_remote_error(error);
         g_dbus_error_strip_remote_error(error);
         if (g_strcmp0(actual, error_name) != 0 ||
             (message && !g_pattern_match_simple(message, error->message)))
-                test_fails("%s(%s): error is %s “%s”, expected %s “%s”", method, format,
-                                   actual, error->message, error_name, message ?: "*");
+                test_fails("%s%s: error is %s “%s”, expected %s “%s”", method, what, actual,
+                           error->message, error_name, message ?: "*");
 }
 
 GVariant *bus_property(const char *path, const char *name) {

@@ -363,7 +363,7 @@ static void test_given_streams(void) {
 
 static void test_attach(void) {
         g_autofree char *path = container_run(
-                "{'open-stdin': <true>}", "while read line; do echo got $line; echo err $line >&2; done");
+                "{'open-stdin': <true>}", "while read line && [ $line != end ]; do echo got $line; echo err $line >&2; done");
         g_autoptr(GUnixFDList) fds = NULL;
         g_autoptr(GVariant) reply = NULL, streams = NULL;
         g_autoptr(GError) error = NULL;
@@ -383,6 +383,16 @@ static void test_attach(void) {
         g_clear_object(&fds); /* the other copies */
         g_assert_cmpint(write(in, "one\ntwo\n", 8), ==, 8);
         close(in);
+        /* Input stays open for whoever comes next. */
+        {
+                g_autoptr(GVariant) second = bus_try(bus, NULL, &fds, &error, path, "Attach", NO_OPTIONS);
+
+                g_assert_no_error(error);
+                in = g_unix_fd_list_get(fds, in_handle, NULL);
+                g_assert_cmpint(write(in, "end\n", 4), ==, 4);
+                close(in);
+                g_clear_object(&fds);
+        }
         out = read_fd(out_fd, NULL);
         err = read_fd(err_fd, NULL);
         check_text("stdout", out, "got one\ngot two\n");

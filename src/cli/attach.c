@@ -3,7 +3,6 @@
 
 #include "cli/containers.h"
 #include "cli/report.h"
-#include "cli/terminal.h"
 #include "shared/error.h"
 
 /* The kind of the streams is in the reply itself: a terminal is called "tty". */
@@ -18,18 +17,6 @@ static int find_tty(sd_bus_message *reply, bool *ret) {
         return r < 0 ? r : sd_bus_message_rewind(reply, true);
 }
 
-static int add_size(sd_bus_message *call) {
-        uint16_t rows, columns;
-
-        TRY(options_open(call));
-        terminal_size(STDOUT_FILENO, &rows, &columns);
-        if (rows > 0 && columns > 0) {
-                TRY(options_add(call, "rows", "q", rows));
-                TRY(options_add(call, "columns", "q", columns));
-        }
-        return options_close(call);
-}
-
 static int attach(Session *session, const char *operand, sd_bus_message **ret) {
         _cleanup_message_ sd_bus_message *call = NULL;
         Client *client = session->client;
@@ -37,7 +24,11 @@ static int attach(Session *session, const char *operand, sd_bus_message **ret) {
 
         if (r != 0)
                 return r;
-        r = add_size(call);
+        r = options_open(call);
+        if (r >= 0)
+                r = session_add_size(call);
+        if (r >= 0)
+                r = options_close(call);
         return r < 0 ? report_errno(client, r, "cannot make a message") :
                        client_send(client, call, operand, ret);
 }

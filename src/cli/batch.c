@@ -180,6 +180,10 @@ static int ask(Run *run) {
         return 0;
 }
 
+int batch_no_arguments(sd_bus_message *call) {
+        return sd_bus_message_append(call, "a{sv}", 0);
+}
+
 int batch_run(Client *client, const Batch *batch, char **operands) {
         __attribute__((cleanup(run_done))) Run run = {.client = client, .batch = batch};
         int r = client_connect(client);

@@ -14,5 +14,8 @@ typedef struct Batch {
         bool ignore_missing; /* a container that does not exist is no failure */
 } Batch;
 
+/* For methods without arguments but options, of which none is given. */
+int batch_no_arguments(sd_bus_message *call);
+
 /* Return: 0, or the verb's exit status for failures if any operand failed; all are tried. */
 int batch_run(Client *client, const Batch *batch, char **operands);

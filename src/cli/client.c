@@ -116,14 +116,23 @@ int client_call(Client *client, const char *subject, const char *path, const cha
         return client_send(client, call, subject, ret);
 }
 
-static int find(Client *client, const char *method, const char *operand, char **ret) {
-        _cleanup_message_ sd_bus_message *reply = NULL;
+int client_look_up(Client *client, const char *method, const char *absent, const char *operand,
+                   char **ret) {
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
         const char *path;
-        int r = client_call(client, operand, MANAGER_PATH, MANAGER_INTERFACE, method, &reply, "s",
-                            operand);
+        int r = client_new_call(client, MANAGER_PATH, MANAGER_INTERFACE, method, &call);
 
         if (r != 0)
                 return r;
+        r = sd_bus_message_append(call, "s", operand);
+        if (r < 0)
+                return report_errno(client, r, "cannot make a message");
+        r = client_exchange(client, call, &error, &reply);
+        if (r < 0 && absent && error_is(&error, absent))
+                return 0;
+        if (r < 0)
+                return report_bus_error(client, &error, r, operand);
         r = sd_bus_message_read(reply, "o", &path);
         if (r >= 0)
                 r = free_and_strdup(ret, path);
@@ -136,11 +145,11 @@ char *container_path_from_id(const char *operand) {
 
 int client_find_container(Client *client, const char *operand, char **ret) {
         *ret = container_path_from_id(operand);
-        return *ret ? 0 : find(client, "GetContainer", operand, ret);
+        return *ret ? 0 : client_look_up(client, "GetContainer", NULL, operand, ret);
 }
 
 int client_find_image(Client *client, const char *operand, char **ret) {
-        return find(client, "GetImage", operand, ret);
+        return client_look_up(client, "GetImage", NULL, operand, ret);
 }
 
 const char *path_id(const char *path) {

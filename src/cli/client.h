@@ -91,6 +91,11 @@ int client_call(Client *client, const char *subject, const char *path, const cha
 int client_find_container(Client *client, const char *operand, char **ret);
 int client_find_image(Client *client, const char *operand, char **ret);
 
+/* The same with a method of the manager, but NULL if there is none: if the method fails with the error `absent`, named
+ * as for error_is(). */
+int client_look_up(Client *client, const char *method, const char *absent, const char *operand,
+                   char **ret);
+
 /* The container path of a full id, else NULL; *ret is NULL also when out of memory. */
 char *container_path_from_id(const char *operand);
 

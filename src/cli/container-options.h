@@ -5,11 +5,9 @@
 
 #include "cli/client.h"
 
-/* What run and create themselves look at; the rest only goes into the call. */
 typedef struct ContainerOptions {
         bool interactive, tty, remove;
         const char *name, *cidfile, *detach_keys;
-        /* … */
         char **env, **env_files, **labels, **volumes, **tmpfs, **cap_add, **cap_drop, **security,
                 **log_options;
         const char *hostname, *user, *workdir, *entrypoint, *cpuset, *network, *userns, *restart,

@@ -17,35 +17,24 @@ typedef struct Row {
         char *const *cells;
 } Row;
 
-static char *row_to_json(const Listing *l, char *const *cells) {
+/* All fields of a row as an object, or one as a string. */
+static char *row_to_json(const Listing *l, char *const *cells, const char *only) {
         char *text = NULL;
         size_t size;
         FILE *out = open_memstream(&text, &size);
 
         if (!out)
                 return NULL;
-        for (size_t i = 0; i < l->n_fields; i++) {
+        if (only)
+                json_write_string(out, only);
+        for (size_t i = 0; i < l->n_fields && !only; i++) {
                 fputc(i == 0 ? '{' : ',', out);
                 json_write_string(out, l->fields[i].key);
                 fputc(':', out);
                 json_write_string(out, cells[i]);
         }
-        fputc('}', out);
-        if (fclose(out) != 0) {
-                free(text);
-                return NULL;
-        }
-        return text;
-}
-
-static char *string_to_json(const char *s) {
-        char *text = NULL;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
-
-        if (!out)
-                return NULL;
-        json_write_string(out, s);
+        if (!only)
+                fputc('}', out);
         if (fclose(out) != 0) {
                 free(text);
                 return NULL;
@@ -58,7 +47,7 @@ static int row_lookup(void *userdata, const char *path, bool json, char **ret) {
         const Listing *l = row->listing;
 
         if (!*path) {
-                *ret = row->cells ? row_to_json(l, row->cells) : strdup("");
+                *ret = row->cells ? row_to_json(l, row->cells, NULL) : strdup("");
                 return *ret ? 0 : -ENOMEM;
         }
         for (size_t i = 0; i < l->n_fields; i++) {
@@ -67,7 +56,7 @@ static int row_lookup(void *userdata, const char *path, bool json, char **ret) {
                 if (!row->cells)
                         *ret = strdup(l->fields[i].header);
                 else
-                        *ret = json ? string_to_json(row->cells[i]) : strdup(row->cells[i]);
+                        *ret = json ? row_to_json(l, NULL, row->cells[i]) : strdup(row->cells[i]);
                 return *ret ? 0 : -ENOMEM;
         }
         return -ENOENT;

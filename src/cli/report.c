@@ -57,7 +57,8 @@ int report_unreachable(const Client *client, int number) {
         return status;
 }
 
-bool find_action(const char *text, char *ret, size_t size) {
+/* Finds the name of one of our polkit actions in a text and copies it to `ret`. */
+static bool find_action(const char *text, char *ret, size_t size) {
         static const char *const groups[] = {"container.", "workspace.", "image.", "cgroup.",
                                              "job."};
         const char *prefix = "org.mydocker.";

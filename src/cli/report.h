@@ -21,6 +21,3 @@ int report_bus_error(const Client *client, const sd_bus_error *error, int r, con
 
 /* Writes a mistake in the command line, with the verb's usage. Return: `status`. */
 int report_usage(const Client *client, int status, const char *format, ...) _printf_(3, 4);
-
-/* Puts names of polkit actions that stand in `text` into *ret, a copy of the first. Return: whether there is one. */
-bool find_action(const char *text, char *ret, size_t size);

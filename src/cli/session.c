@@ -138,6 +138,16 @@ int session_add_streams(Session *session, sd_bus_message *call) {
         return 0;
 }
 
+int session_add_size(sd_bus_message *call) {
+        uint16_t rows, columns;
+
+        terminal_size(STDOUT_FILENO, &rows, &columns);
+        if (rows == 0 || columns == 0)
+                return 0;
+        TRY(options_add(call, "rows", "q", rows));
+        return options_add(call, "columns", "q", columns);
+}
+
 static int take_tty(Session *session, int fd, bool input) {
         TRY(add_relay(session, STDOUT_FILENO, fd, STDOUT_FILENO, true));
         if (!input)

@@ -52,6 +52,9 @@ int session_give_streams(Session *session, bool input);
 /* Adds our given streams to a call's options, and forgets them. Return: 0 or a negative errno. */
 int session_add_streams(Session *session, sd_bus_message *call);
 
+/* Adds the size of our terminal, if it is one, to a call's options. Return: a negative errno on failure. */
+int session_add_size(sd_bus_message *call);
+
 /* Takes the streams of an Attach or Exec reply, an a{sv} at which it stands: output, and input too if wanted; or
  * input only. Return: 0 or a negative errno. */
 int session_take_streams(Session *session, sd_bus_message *reply, bool input);

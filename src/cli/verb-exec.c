@@ -5,12 +5,11 @@
 #include <fcntl.h>
 #include <limits.h>
 
-#include "cli/container-options.h"
 #include "cli/environment.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "cli/terminal.h"
 #include "cli/verbs.h"
+#include "shared/error.h"
 #include "shared/fd.h"
 
 static bool detach, interactive, tty;
@@ -75,16 +74,10 @@ static int exec_collect(Client *client, const char *path, char **operands) {
 }
 
 static int add_terminal(sd_bus_message *call) {
-        uint16_t rows, columns;
-        int r = options_add(call, "tty", "b", true);
-
-        if (r >= 0 && interactive)
-                r = options_add(call, "open-stdin", "b", true);
-        terminal_size(STDOUT_FILENO, &rows, &columns);
-        if (r < 0 || rows == 0 || columns == 0)
-                return r;
-        r = options_add(call, "rows", "q", rows);
-        return r < 0 ? r : options_add(call, "columns", "q", columns);
+        TRY(options_add(call, "tty", "b", true));
+        if (interactive)
+                TRY(options_add(call, "open-stdin", "b", true));
+        return session_add_size(call);
 }
 
 static int give_null(Session *session) {

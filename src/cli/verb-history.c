@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "cli/human.h"
-#include "cli/listing.h"
 #include "cli/pager.h"
 #include "cli/properties.h"
 #include "cli/report.h"
+#include "cli/show.h"
 #include "cli/verbs.h"
 #include "shared/error.h"
 #include "shared/process.h"
@@ -86,14 +86,12 @@ static int read_steps(sd_bus_message *reply, Listing *listing, const char *id) {
 static int history(Client *client, char **operands) {
         _cleanup_message_ sd_bus_message *reply = NULL;
         _cleanup_listing_ Listing listing = {};
-        _cleanup_free_ char *path = NULL, *message = NULL;
-        int r = listing_init(&listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format,
-                             COLUMNS, &message);
+        _cleanup_free_ char *path = NULL;
+        int r = show_begin(client, &listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format,
+                           COLUMNS);
 
-        if (r < 0)
-                return message ? report(client, "%s", message) :
-                                 report_errno(client, r, "cannot make the list");
-        r = client_find_image(client, operands[0], &path);
+        if (r == 0)
+                r = client_find_image(client, operands[0], &path);
         if (r == 0)
                 r = client_call(client, operands[0], path, IMAGE_INTERFACE, "GetHistory", &reply,
                                 "a{sv}", 0);
@@ -103,8 +101,7 @@ static int history(Client *client, char **operands) {
         if (r < 0)
                 return report_errno(client, r, "cannot read the daemon's answer");
         pager_open(client->pager && listing.style == LISTING_TABLE);
-        r = listing_print(&listing, stdout, client->legend);
-        return r < 0 ? report_errno(client, r, "cannot print the list") : 0;
+        return show_end(client, &listing);
 }
 
 const Verb verb_history = {

@@ -7,8 +7,8 @@
 #include "cli/containers.h"
 #include "cli/filter.h"
 #include "cli/human.h"
-#include "cli/listing.h"
 #include "cli/report.h"
+#include "cli/show.h"
 #include "cli/verbs.h"
 #include "shared/process.h"
 #include "shared/strutil.h"
@@ -130,24 +130,19 @@ static int images(Client *client, char **operands) {
         static const char *const keys[] = {"dangling", "reference", "before", "since", NULL};
         _cleanup_images_ ImageList list = {};
         _cleanup_listing_ Listing listing = {};
-        _cleanup_free_ char *message = NULL;
         int r = filters_check(client, filters, keys);
 
         if (r != 0)
                 return r;
-        r = listing_init(&listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format, COLUMNS,
-                         &message);
-        if (r < 0)
-                return message ? report(client, "%s", message) :
-                                 report_errno(client, r, "cannot make the list");
-        r = images_list(client, &list);
+        r = show_begin(client, &listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format,
+                       COLUMNS);
+        if (r == 0)
+                r = images_list(client, &list);
         if (r != 0)
                 return r;
         for (size_t i = 0; i < list.n && r >= 0; i++)
                 r = add_image(&listing, &list, &list.items[i], operands[0]);
-        if (r >= 0)
-                r = listing_print(&listing, stdout, client->legend);
-        return r < 0 ? report_errno(client, r, "cannot print the list") : 0;
+        return r < 0 ? report_errno(client, r, "cannot make the list") : show_end(client, &listing);
 }
 
 const Verb verb_images = {

@@ -73,37 +73,17 @@ static int get_image(Client *client, const char *path, const char *operand, Json
         return r;
 }
 
-/* The path of an object, NULL if there is none of this kind with the name. */
-static int look_up(Client *client, const char *method, const char *absent, const char *operand,
-                   char **ret) {
-        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *reply = NULL;
-        const char *path;
-        int r = client_connect(client);
-
-        if (r != 0)
-                return r;
-        r = sd_bus_call_method(client->bus, BUS_NAME, MANAGER_PATH, MANAGER_INTERFACE, method,
-                               &error, &reply, "s", operand);
-        if (r < 0)
-                return error_is(&error, absent) ? 0 : report_bus_error(client, &error, r, operand);
-        r = sd_bus_message_read(reply, "o", &path);
-        if (r >= 0)
-                r = free_and_strdup(ret, path);
-        return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") : 0;
-}
-
 static int get(Client *client, const char *operand, Json **ret) {
         _cleanup_free_ char *path = NULL;
         int r = 0;
 
         if (!type || streq(type, "container")) {
-                r = look_up(client, "GetContainer", "NoSuchContainer", operand, &path);
+                r = client_look_up(client, "GetContainer", "NoSuchContainer", operand, &path);
                 if (r != 0 || path)
                         return r != 0 ? r : get_container(client, path, operand, ret);
         }
         if (!type || streq(type, "image")) {
-                r = look_up(client, "GetImage", "NoSuchImage", operand, &path);
+                r = client_look_up(client, "GetImage", "NoSuchImage", operand, &path);
                 if (r != 0 || path)
                         return r != 0 ? r : get_image(client, path, operand, ret);
         }

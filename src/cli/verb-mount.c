@@ -8,10 +8,6 @@
 #include "cli/batch.h"
 #include "cli/verbs.h"
 
-static int add_arguments(sd_bus_message *call) {
-        return sd_bus_message_append(call, "a{sv}", 0);
-}
-
 static int print_path(sd_bus_message *reply) {
         const char *path;
         int r = sd_bus_message_read(reply, "s", &path);
@@ -23,13 +19,13 @@ static int print_path(sd_bus_message *reply) {
 
 static int mount_verb(Client *client, char **operands) {
         static const Batch batch = {
-                .member = "Mount", .arguments = add_arguments, .print = print_path};
+                .member = "Mount", .arguments = batch_no_arguments, .print = print_path};
 
         return batch_run(client, &batch, operands);
 }
 
 static int unmount(Client *client, char **operands) {
-        return batch_run(client, &(Batch){.member = "Unmount", .arguments = add_arguments},
+        return batch_run(client, &(Batch){.member = "Unmount", .arguments = batch_no_arguments},
                          operands);
 }
 

@@ -7,16 +7,13 @@
 #include "cli/batch.h"
 #include "cli/verbs.h"
 
-static int add_arguments(sd_bus_message *call) {
-        return sd_bus_message_append(call, "a{sv}", 0);
-}
-
 static int pause_verb(Client *client, char **operands) {
-        return batch_run(client, &(Batch){.member = "Pause", .arguments = add_arguments}, operands);
+        return batch_run(client, &(Batch){.member = "Pause", .arguments = batch_no_arguments},
+                         operands);
 }
 
 static int unpause(Client *client, char **operands) {
-        return batch_run(client, &(Batch){.member = "Resume", .arguments = add_arguments},
+        return batch_run(client, &(Batch){.member = "Resume", .arguments = batch_no_arguments},
                          operands);
 }
 

@@ -8,8 +8,8 @@
 #include "cli/containers.h"
 #include "cli/filter.h"
 #include "cli/human.h"
-#include "cli/listing.h"
 #include "cli/report.h"
+#include "cli/show.h"
 #include "cli/verbs.h"
 #include "shared/process.h"
 #include "shared/strutil.h"
@@ -145,23 +145,17 @@ static int fill(Client *client, Listing *listing) {
 
 static int ps(Client *client, char **operands) {
         _cleanup_listing_ Listing listing = {};
-        _cleanup_free_ char *message = NULL;
         int r = filters_check(client, filters, container_filter_keys);
 
         if (r != 0)
                 return r;
         if (latest)
                 last = 1;
-        r = listing_init(&listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format, COLUMNS,
-                         &message);
-        if (r < 0)
-                return message ? report(client, "%s", message) :
-                                 report_errno(client, r, "cannot make the list");
-        r = fill(client, &listing);
-        if (r != 0)
-                return r;
-        r = listing_print(&listing, stdout, client->legend);
-        return r < 0 ? report_errno(client, r, "cannot print the list") : 0;
+        r = show_begin(client, &listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format,
+                       COLUMNS);
+        if (r == 0)
+                r = fill(client, &listing);
+        return r != 0 ? r : show_end(client, &listing);
 }
 
 const Verb verb_ps = {

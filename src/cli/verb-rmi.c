@@ -57,38 +57,14 @@ static int remove_image(Client *client, const Image *image, const char *operand)
         return r;
 }
 
-/* Return: as a verb; also 0 without *ret for a missing image that need not exist. */
-static int find(Client *client, const char *operand, char **ret) {
-        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-        const char *path;
-        int r;
-
-        if (!force)
-                return client_find_image(client, operand, ret);
-        r = client_new_call(client, MANAGER_PATH, MANAGER_INTERFACE, "GetImage", &call);
-        if (r != 0)
-                return r;
-        r = sd_bus_message_append(call, "s", operand);
-        if (r >= 0)
-                r = client_exchange(client, call, &error, &reply);
-        if (r < 0)
-                return error_is(&error, "NoSuchImage") ?
-                               0 :
-                               report_bus_error(client, &error, r, operand);
-        r = sd_bus_message_read(reply, "o", &path);
-        if (r >= 0)
-                r = free_and_strdup(ret, path);
-        return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") : 0;
-}
-
 static int rmi(Client *client, char **operands) {
         int status = 0;
 
         for (; *operands; operands++) {
                 _cleanup_free_ char *path = NULL;
                 Image image = {};
-                int r = find(client, *operands, &path);
+                int r = client_look_up(client, "GetImage", force ? "NoSuchImage" : NULL, *operands,
+                                       &path);
 
                 if (r == 0 && path)
                         r = image_get(client, path, *operands, &image);

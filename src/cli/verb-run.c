@@ -8,7 +8,6 @@
 #include "cli/container-options.h"
 #include "cli/report.h"
 #include "cli/session.h"
-#include "cli/terminal.h"
 #include "cli/verbs.h"
 
 static bool detach, signal_proxy = true;
@@ -54,17 +53,6 @@ static int run_with_streams(Session *session, char **operands) {
         return r != 0 ? r : session_run(session);
 }
 
-static int add_size(sd_bus_message *call) {
-        uint16_t rows, columns;
-        int r;
-
-        terminal_size(STDOUT_FILENO, &rows, &columns);
-        if (rows == 0 || columns == 0)
-                return 0;
-        r = options_add(call, "rows", "q", rows);
-        return r < 0 ? r : options_add(call, "columns", "q", columns);
-}
-
 /* Nothing of a container that could not be started stays behind. */
 static void remove_created(Session *session) {
         (void)sd_bus_call_method(session->client->bus, BUS_NAME, session->path, CONTAINER_INTERFACE,
@@ -79,7 +67,7 @@ static int run_with_terminal(Session *session, char **operands) {
 
         if (r != 0)
                 return r;
-        r = add_size(call);
+        r = session_add_size(call);
         if (r < 0)
                 return report_errno(client, r, "cannot make a message");
         r = container_options_send(client, call, operands, &session->path);

@@ -24,10 +24,6 @@ static const Option options[] = {
         {},
 };
 
-static int add_no_options(sd_bus_message *call) {
-        return sd_bus_message_append(call, "a{sv}", 0);
-}
-
 static int start_attached(Client *client, const char *operand) {
         _cleanup_session_ Session session = {};
         int r = client_require_local(client, "start with -a or -i");
@@ -46,7 +42,7 @@ static int start_attached(Client *client, const char *operand) {
 }
 
 static int start(Client *client, char **operands) {
-        static const Batch batch = {.member = "Start", .arguments = add_no_options};
+        static const Batch batch = {.member = "Start", .arguments = batch_no_arguments};
 
         if (!attach && !interactive)
                 return batch_run(client, &batch, operands);

@@ -8,9 +8,9 @@
 
 #include "cli/containers.h"
 #include "cli/human.h"
-#include "cli/listing.h"
 #include "cli/properties.h"
 #include "cli/report.h"
+#include "cli/show.h"
 #include "cli/verbs.h"
 #include "shared/error.h"
 #include "shared/strutil.h"
@@ -193,9 +193,9 @@ static int show(Client *client, const Listing *listing) {
 
         if (!no_stream && isatty(STDOUT_FILENO) && listing->style == LISTING_TABLE)
                 fputs("\033[H\033[2J", stdout);
-        r = listing_print(listing, stdout, client->legend);
-        if (r < 0)
-                return report_errno(client, r, "cannot print the list");
+        r = show_end(client, listing);
+        if (r != 0)
+                return r;
         return fflush(stdout) != 0 ? report_errno(client, errno, "standard output") : 0;
 }
 
@@ -212,14 +212,11 @@ static int check_operands(Client *client, char **operands) {
 
 static int stats(Client *client, char **operands) {
         __attribute__((cleanup(shown_list_done))) ShownList shown = {};
-        _cleanup_free_ char *message = NULL;
         _cleanup_listing_ Listing listing = {};
-        int r = listing_init(&listing, fields, ELEMENTSOF(fields), format, COLUMNS, &message);
+        int r = show_begin(client, &listing, fields, ELEMENTSOF(fields), format, COLUMNS);
 
-        if (r < 0)
-                return message ? report(client, "%s", message) :
-                                 report_errno(client, r, "cannot make the list");
-        r = check_operands(client, operands);
+        if (r == 0)
+                r = check_operands(client, operands);
         if (r == 0)
                 r = select_containers(client, operands, &shown);
         /* What is used for each second shows only after one. */

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "cli/listing.h"
 #include "cli/properties.h"
 #include "cli/report.h"
+#include "cli/show.h"
 #include "cli/verbs.h"
 #include "shared/error.h"
 #include "shared/strutil.h"
@@ -85,21 +85,20 @@ static int read_processes(sd_bus_message *reply, Listing *listing) {
 
 static int top(Client *client, char **operands) {
         _cleanup_message_ sd_bus_message *reply = NULL;
-        _cleanup_free_ char *path = NULL, *message = NULL;
+        _cleanup_free_ char *path = NULL;
         _cleanup_listing_ Listing listing = {};
         int r = client_find_container(client, operands[0], &path);
 
         if (r == 0)
                 r = client_call(client, operands[0], path, CONTAINER_INTERFACE, "GetProcesses",
                                 &reply, "a{sv}", 0);
+        if (r == 0)
+                r = show_begin(client, &listing, fields, ELEMENTSOF(fields), NULL, COLUMNS);
         if (r != 0)
                 return r;
-        r = listing_init(&listing, fields, ELEMENTSOF(fields), NULL, COLUMNS, &message);
-        if (r >= 0)
-                r = read_processes(reply, &listing);
-        if (r >= 0)
-                r = listing_print(&listing, stdout, client->legend);
-        return r < 0 ? report_errno(client, r, "cannot list the processes") : 0;
+        r = read_processes(reply, &listing);
+        return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") :
+                       show_end(client, &listing);
 }
 
 const Verb verb_top = {

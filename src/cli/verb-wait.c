@@ -8,10 +8,6 @@
 #include "cli/batch.h"
 #include "cli/verbs.h"
 
-static int add_arguments(sd_bus_message *call) {
-        return sd_bus_message_append(call, "a{sv}", 0);
-}
-
 static int print(sd_bus_message *reply) {
         int32_t status;
         int r = sd_bus_message_read(reply, "i", &status);
@@ -22,7 +18,8 @@ static int print(sd_bus_message *reply) {
 }
 
 static int wait_verb(Client *client, char **operands) {
-        static const Batch batch = {.member = "Wait", .arguments = add_arguments, .print = print};
+        static const Batch batch = {
+                .member = "Wait", .arguments = batch_no_arguments, .print = print};
 
         return batch_run(client, &batch, operands);
 }

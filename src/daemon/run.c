@@ -136,7 +136,7 @@ static int make_container(Manager *m, ContainerRecord *r, RunOptions *o, Contain
 
         memcpy(id, record->spec->id, sizeof(id));
         TRY(choose_name(m, record, error));
-        if (store_container_make(m->store, id, layers[strv_length(layers) - 1], &e) < 0)
+        if (store_container_make(m->store, id, layers, &e) < 0)
                 return error_to_bus(&e, error);
         if (store_container_write(m->store, record, &e) < 0) {
                 (void)store_trash(m->store, m->store->containers, id, NULL);

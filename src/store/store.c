@@ -106,9 +106,19 @@ int store_container_open(Store *store, const char *id, const char *name, Error *
         return open_dir(dir, name, "a container's directory", e);
 }
 
+/* For people: which layers lie below. */
+static int link_layer(int container, const char *layer) {
+        char name[sizeof("lower/") + ID_LENGTH], target[sizeof("../../../layers//diff") + ID_LENGTH];
+
+        snprintf(name, sizeof(name), "lower/%s", layer);
+        snprintf(target, sizeof(target), "../../../layers/%s/diff", layer);
+        return symlinkat(target, container, name) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int store_upper_make(Store *store, const char *id, const char *top, Error *e) {
         _cleanup_close_ int dir = -EBADF, layer = -EBADF, upper = -EBADF;
         struct stat st;
+        int r;
 
         dir = open_dir(store->containers, id, "container", e);
         if (dir < 0)
@@ -125,11 +135,13 @@ int store_upper_make(Store *store, const char *id, const char *top, Error *e) {
                 return error_set(e, upper, "store", "cannot make the upper directory of %s", id);
         if (fchown(upper, st.st_uid, st.st_gid) < 0 || fchmod(upper, st.st_mode & 07777) < 0)
                 return error_set(e, errno, "store", "the upper directory of %s", id);
-        return 0;
+        r = link_layer(dir, top);
+        return r < 0 ? error_set(e, r, "store", "cannot link a layer to container %s", id) : 0;
 }
 
-int store_container_make(Store *store, const char *id, const char *top, Error *e) {
-        static const char *const names[] = {"work", "merged"};
+int store_container_make(Store *store, const char *id, char *const *layers, Error *e) {
+        static const char *const names[] = {"work", "merged", "lower"};
+        const char *top = NULL;
         _cleanup_close_ int dir = -EBADF;
         int r;
 
@@ -141,6 +153,12 @@ int store_container_make(Store *store, const char *id, const char *top, Error *e
                 if (mkdirat(dir, names[i], 0700) < 0)
                         r = error_set(e, errno, "store", "cannot make a directory of container %s",
                                       id);
+        for (; r >= 0 && *layers; layers++) {
+                top = *layers;
+                r = link_layer(dir, top);
+                if (r < 0)
+                        error_set(e, r, "store", "cannot link a layer to container %s", id);
+        }
         if (r >= 0)
                 r = store_upper_make(store, id, top, e);
         if (r < 0)

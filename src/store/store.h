@@ -6,7 +6,8 @@
  *
  *   images/ID.json       an image's record           images/names.json   which image a name means
  *   layers/ID/diff       a layer's files             layers/ID/size      their bytes, when counted
- *   containers/ID/       config.json, upper, work, merged; the supervisor adds the log
+ *   containers/ID/       config.json, upper, work, merged, and in lower links to
+ *                        its layers; the supervisor adds the log
  *   staging/ID/          what an unfinished job has written so far
  *   intents/ID.json      changes of several steps that were begun (intent.h)
  *   trash/               what is still to be deleted; to remove something is to move it here
@@ -48,10 +49,10 @@ DEFINE_CLEANUP(Store *, store_free)
 /* The names in one of the store's directories. Return: 0 or a negative errno; *ret is to be freed. */
 int store_list(int dir, char ***ret, Error *e);
 
-/* Makes containers/ID with an empty upper directory whose mode and owner are those of the root
- * directory of the layer `top`. On failure nothing is left.
+/* Makes containers/ID for a chain of layers, at least one, the lowest first; its empty upper directory
+ * has mode and owner of the top layer's root directory. On failure nothing is left.
  * Return: 0 or a negative errno. */
-int store_container_make(Store *store, const char *id, const char *top, Error *e);
+int store_container_make(Store *store, const char *id, char *const *layers, Error *e);
 
 /* Opens containers/ID/NAME, or containers/ID itself for NULL, as a directory.
  * Return: a descriptor or a negative errno. */
@@ -63,7 +64,7 @@ int store_container_write(Store *store, const ContainerRecord *record, Error *e)
 /* Return: 0 or a negative errno; *ret is to be freed. */
 int store_container_read(Store *store, const char *id, ContainerRecord **ret, Error *e);
 
-/* Gives a container whose upper directory has become a layer a new, empty one, as
+/* Gives a container whose upper directory has become the layer `top` a new, empty one, as
  * store_container_make() does. Return: 0 or a negative errno. */
 int store_upper_make(Store *store, const char *id, const char *top, Error *e);
 

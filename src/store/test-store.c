@@ -84,7 +84,7 @@ static void make_container(Store *store, const ImageRecord *image, char id[stati
         _cleanup_(container_record_freep) ContainerRecord *record = container_record_new();
 
         make_id(id);
-        CHECK_INT(store_container_make(store, id, image->layers[0], &error), 0);
+        CHECK_INT(store_container_make(store, id, image->layers, &error), 0);
         memcpy(record->spec->id, id, ID_LENGTH + 1);
         record->spec->layers = strv_copy(image->layers);
         record->spec->hostname = strdup("host");
@@ -295,6 +295,12 @@ static void test_seal_crash(void) {
                 CHECK(exists(store, path_of("layers/%s/diff/made", intent.sealed)));
                 CHECK(exists(store, path_of("containers/%s/upper", intent.container)));
                 CHECK(!exists(store, path_of("containers/%s/upper/made", intent.container)));
+                for (char **layer = contents.containers[0]->spec->layers; *layer; layer++) {
+                        _cleanup_free_ char *lower =
+                                strf("containers/%s/lower/%s/.", intent.container, *layer);
+
+                        CHECK(exists(store, lower));
+                }
                 CHECK_STR(store_name_get(store, "sealed:latest"), intent.image->id);
                 store_free(store);
                 shell("rm -rf images layers containers trash");
