@@ -35,8 +35,7 @@ char *container_exec(const char *path, const char *command) {
         g_variant_get(reply, "(i@ay@ay)", &status, &out, &err);
         err_text = g_strndup(g_variant_get_data(err) ?: "", g_variant_get_size(err));
         if (status != 0)
-                test_fails("“%s” in the container: status %d: %s", command, status,
-                                   err_text);
+                test_fails("“%s” in the container: status %d: %s", command, status, err_text);
         return g_strndup(g_variant_get_data(out) ?: "", g_variant_get_size(out));
 }
 

@@ -35,8 +35,8 @@ void test_fails(const char *format, ...) G_GNUC_PRINTF(1, 2);
                 gint64 _end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;          \
                 while (!(condition)) {                                                             \
                         if (g_get_monotonic_time() > _end) {                                       \
-                                test_fails("%s:%d: never came true: %s", __FILE__,         \
-                                                   __LINE__, #condition);                          \
+                                test_fails("%s:%d: never came true: %s", __FILE__, __LINE__,       \
+                                           #condition);                                            \
                                 break;                                                             \
                         }                                                                          \
                         g_usleep(10000);                                                           \
@@ -47,7 +47,7 @@ void test_fails(const char *format, ...) G_GNUC_PRINTF(1, 2);
 #define CHECK(condition)                                                                           \
         do {                                                                                       \
                 if (!(condition))                                                                  \
-                        test_fails("%s:%d: not true: %s", __FILE__, __LINE__, #condition); \
+                        test_fails("%s:%d: not true: %s", __FILE__, __LINE__, #condition);         \
         } while (0)
 
 /* The program's frame (harness.c) */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define NOBODY 65534
-#define SOMEBODY 4242
+#define SOMEBODY 1 /* "daemon": dbus-daemon wants users that exist */
 
 static GDBusConnection *nobody, *somebody;
 
@@ -116,8 +116,11 @@ static void test_denied(void) {
           };
         g_autofree char *path = container_run("{'tty': <true>}", "sleep 1000");
         g_autofree char *image_path = image_find("busybox"), *process_path = NULL;
-        g_autoptr(GVariant) reply = bus_call(path, "Exec", "(['sleep', '1000'], {'tty': <true>})");
+        g_autoptr(GUnixFDList) terminal = NULL; /* its end would be a hangup */
+        g_autoptr(GVariant) reply = bus_try(NULL, NULL, &terminal, NULL, path, "Exec",
+                                            "(['sleep', '1000'], {'tty': <true>})");
 
+        g_assert_nonnull(reply);
         g_variant_get(reply, "(oa{sv})", &process_path, NULL);
         for (guint i = 0; i < G_N_ELEMENTS(manager); i++)
                 check_denied(nobody, NULL, manager[i].method, manager[i].arguments);
@@ -301,7 +304,7 @@ static void test_details(void) {
 
         set_rule(
                 "action.id == 'org.mydocker.container.lifecycle' && action.lookup('verb') == 'pause' &&"
-                " action.lookup('owner') == 'root' && action.lookup('image').indexOf('busybox') == 0 &&"
+                " action.lookup('owner') == '0' && action.lookup('image').indexOf('busybox') == 0 &&"
                 " action.lookup('id').length == 64");
         WAIT_UNTIL(!is_denied(nobody, db, "Pause", "(@a{sv} {},)"));
         check_denied(nobody, db, "Resume", "(@a{sv} {},)");
@@ -310,7 +313,7 @@ static void test_details(void) {
         /* What Run is to make can be told apart, too. */
         set_rule(
                 "action.id == 'org.mydocker.container.run' && action.lookup('container') == 'cache' &&"
-                " action.lookup('image') == 'busybox:latest'");
+                " action.lookup('image') == 'busybox'");
         WAIT_UNTIL(!is_denied(nobody, NULL, "Run",
                               "('busybox', ['true'], {'name': <'cache'>, 'auto-remove': <true>})"));
         check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'name': <'other'>})");
@@ -342,13 +345,13 @@ static void test_volume_fds(void) {
         reply = bus_try(
                 nobody, fds, NULL, &error, NULL, "Run",
                 "('busybox', ['sh', '-c', 'echo mine > /data/new; cat /data/roots; chown 1 /data/new;"
-                " stat -c %%u:%%g /data/new'], {'volume-fds': <[(handle 0, '/data', '')]>})");
+                " stat -c %u:%g /data/new'], {'volume-fds': <[(handle 0, '/data', '')]>})");
         g_assert_no_error(error);
         g_variant_get(reply, "(o)", &path);
         container_wait(path);
         log = container_log(path);
         CHECK(!strstr(log, "secret"));
-        CHECK(strstr(log, "0:0\n"));
+        check_text("what it wrote", log, "*denied*0:0\n");
         g_assert_cmpint(g_stat("shared/new", &st), ==, 0);
         g_assert_cmpuint(st.st_uid, ==, NOBODY);
         g_assert_cmpuint(st.st_gid, ==, NOBODY);

@@ -46,7 +46,8 @@ static void check_same_files(const char *image, const char *expected) {
 }
 
 static void test_stopped(void) {
-        g_autofree char *path = container_run(NULL, MAKE_FILES SHOW_FILES), *expected = NULL;
+        g_autofree char *path = container_run(NULL, "[ -e /d ] || { " MAKE_FILES "};" SHOW_FILES),
+                        *expected = NULL;
         g_autofree char *image = NULL, *again = NULL;
 
         container_wait(path);
@@ -91,7 +92,7 @@ static void test_running(void) {
         bus_refused(bus, ERROR_MYDOCKER("ImageExists"), "*running*", path, "Commit",
                     "('running', @a{sv} {})");
         g_free(commit(path, "running", "{'replace': <true>}"));
-        bus_check_property(image, "Names", "@as []");
+        bus_check_property(image, "Names", "[]");
         g_variant_unref(bus_call(image, "Remove", "(@a{sv} {},)"));
         container_remove(path);
         image_remove("running");
@@ -118,8 +119,9 @@ static void test_chain(void) {
         g_variant_get(last, "(o)", &third);
         container_wait(third);
         log = container_log(third);
-        check_text("the third container", log,
-                   "/: 2 bin dev etc home proc root sys tmp var  /etc: group passwd 2\ng\n");
+        check_text(
+                "the third container", log,
+                "/: 2 bin dev etc home proc root sys tmp var  /etc: group hostname hosts passwd 2\ng\n");
         container_remove(first);
         container_remove(second);
         container_remove(third);
@@ -151,8 +153,7 @@ static void test_volumes(void) {
                        "mydocker run --rm %s sh -c 'cat /vol/deep/sub/file /ro/new; stat -c %%u:%%g /vol/deep/sub/file'",
                        *image);
                 expect(0, "on-host\n", "",
-                       "mydocker save --format rootfs -o flat.tar %s && tar -xOf flat.tar ./vol/deep/sub/file ||"
-                       " tar -xOf flat.tar vol/deep/sub/file",
+                       "mydocker save --format rootfs -o flat.tar %s && tar -xOf flat.tar vol/deep/sub/file",
                        *image);
         }
         expect(1, NULL, NULL, "mydocker run --rm without ls /vol/deep/new");
@@ -259,7 +260,7 @@ static void test_changes(void) {
 
         g_free(container_exec(path, "echo exported > /file; rm /etc/group"));
         expect(0, "exported\n", "",
-               "mydocker export -o all.tar $(mydocker ps -q) && (tar -xOf all.tar ./file || tar -xOf all.tar file) 2>/dev/null");
+               "mydocker export -o all.tar $(mydocker ps -q) && tar -xOf all.tar file");
         expect(0, "0\n", "", "tar -tf all.tar | grep -c etc/group; rm all.tar");
         container_remove(path);
 }

@@ -76,10 +76,10 @@ static void test_failed_starts(void) {
                 {ERROR_MYDOCKER("NotExecutable"), "*/etc*", "('busybox', ['/etc'], @a{sv} {})"},
                 {ERROR_MYDOCKER("RuntimeFailed"), "*bob*",
                  "('busybox', ['true'], {'user': <'bob'>})"},
-                {ERROR_MYDOCKER("RuntimeFailed"), "*/none*",
-                 "('busybox', ['true'], {'workdir': <'/none'>})"},
+                {ERROR_MYDOCKER("RuntimeFailed"), "*/etc/passwd*",
+                 "('busybox', ['true'], {'workdir': <'/etc/passwd'>})"},
                 {ERROR_MYDOCKER("RuntimeFailed"), "?*",
-                 "('busybox', ['true'], {'volumes': <[('/dev/null', '/bin', '')]>})"},
+                 "('busybox', ['true'], {'volumes': <[('/etc/passwd', '/bin', '')]>})"},
         };
         g_autofree char *path = NULL;
 
@@ -136,7 +136,7 @@ static void test_wrong_calls(void) {
                 {ERROR_ARGS, "*zzz*", "Remove", "({'zzz': <true>},)"},
                 {ERROR_ARGS, "*zzz*", "Wait", "({'zzz': <true>},)"},
                 {ERROR_ARGS, "*zzz*", "Commit", "('x', {'zzz': <true>})"},
-                {ERROR_ARGS, "*Bad*", "Commit", "('Bad Name', @a{sv} {})"},
+                {ERROR_ARGS, "*image*", "Commit", "('Bad Name', @a{sv} {})"},
                 {ERROR_ARGS, "*changes*", "Commit", "('x', {'changes': <['RUN x']>})"},
                 {ERROR_MYDOCKER("ImageExists"), "*busybox*", "Commit", "('busybox', @a{sv} {})"},
                 {ERROR_ARGS, "*zzz*", "OpenLogs", "({'zzz': <true>},)"},

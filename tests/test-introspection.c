@@ -160,7 +160,7 @@ static void test_properties(void) {
                 if (!value || !g_str_equal(g_variant_get_type_string(value),
                                            interface->properties[n]->signature))
                         test_fails("%s is missing or of another type",
-                                           interface->properties[n]->name);
+                                   interface->properties[n]->name);
         }
         g_assert_cmpuint(n, ==, g_variant_n_children(all));
         container_remove(path);

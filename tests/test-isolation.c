@@ -355,13 +355,14 @@ static void test_hostile_volume_targets(void) {
         image = image_import("trap.tar", "trap", NULL);
         /* A link to what is in the image is followed there. */
         expect(0, "data\n", "", "mydocker run --rm -v %s/data:/inside trap cat /var/file", here);
-        expect(0, "data\n", "", "mydocker run --rm -v %s/data:/inside/sub trap cat /var/sub/file", here);
+        expect(0, "data\n", "", "mydocker run --rm -v %s/data:/inside/sub trap cat /var/sub/file",
+               here);
         /* One that leads to nothing there may be refused, but never leads anywhere else. */
         for (const char *const *target =
                      (const char *const[]){"/absolute", "/dots", "/absolute/sub", NULL};
              *target; target++) {
-                int status = shell(NULL, NULL, "mydocker run --rm -v %s/data:%s trap cat %s/file", here,
-                                   *target, *target);
+                int status = shell(NULL, NULL, "mydocker run --rm -v %s/data:%s trap cat %s/file",
+                                   here, *target, *target);
 
                 CHECK(status == 0 || status == 125);
                 expect(0, "", "", "ls -A victim");

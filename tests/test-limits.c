@@ -106,7 +106,8 @@ static void test_memory_of_child(void) {
 static void test_pids(void) {
         g_autofree char *path = container_run("{'pids': <uint64 10>}", "sleep 1000"), *count = NULL;
 
-        count = container_exec(path, "for i in 1 2 3; do sleep 100 > /dev/null 2>&1 & done; probe fork");
+        count = container_exec(path,
+                               "for i in 1 2 3; do sleep 100 > /dev/null 2>&1 & done; probe fork");
         check_text("three more processes", count, "yes\n");
         expect(2, "", "sh: can't fork: *",
                "mydocker exec $(mydocker ps -q) sh -c 'for i in $(seq 30); do sleep 100 > /dev/null 2>&1 & done'");
@@ -216,7 +217,7 @@ static void test_stats(void) {
 static void test_bad_values(void) {
         static const char *const options[] = {
                 "{'memory': <uint64 1>}",
-                "{'cpus': <-1.0>}",
+                "{'cpus': <-2.0>}",
                 "{'cpus': <0.00001>}",
                 "{'cpus': <uint64 1>}",
                 "{'cpu-shares': <uint64 1>}",

@@ -72,17 +72,24 @@ static void test_terminated(void) {
         check_survival(SIGTERM);
 }
 
+static void wait_for_log(const char *path, const char *text) {
+        g_autofree char *log = NULL;
+
+        WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, text)));
+}
+
 /* What ended while nobody looked has its exit code. */
 static void test_ended_meanwhile(void) {
-        g_autofree char *path =
-                container_run("{'name': <'brief'>}",
-                              "while [ ! -e /go ]; do sleep 0.05; done; echo last; exit 9");
+        g_autofree char *path = container_run(
+                "{'name': <'brief'>}",
+                "trap 'echo last; exit 9' USR1; echo ready; while :; do sleep 0.05; done");
         g_autofree char *removed = container_run("{'auto-remove': <true>}", "sleep 0.5");
         guint32 pid = bus_property_uint(path, "Pid");
         g_autofree char *log = NULL;
 
+        wait_for_log(path, "ready\n");
         daemon_kill(SIGKILL);
-        expect(0, "", "", "touch /proc/%u/root/go", pid);
+        g_assert_cmpint(kill(pid, SIGUSR1), ==, 0);
         expect(0, "", "", "while [ -e /proc/%u ]; do sleep 0.05; done", pid);
         g_usleep(500000);
         daemon_start();
@@ -91,19 +98,20 @@ static void test_ended_meanwhile(void) {
         bus_check_property(path, "ExitCode", "9");
         CHECK(!bus_property_matches(path, "FinishedAt", "0"));
         log = container_log(path);
-        check_text("log", log, "last\n");
+        check_text("log", log, "ready\nlast\n");
         container_remove(path);
         WAIT_UNTIL(!bus_object_exists(removed));
 }
 
 static void test_killed_meanwhile(void) {
-        g_autofree char *path =
-                container_run("{'memory': <uint64 33554432>, 'memory-swap': <uint64 33554432>}",
-                              "while [ ! -e /go ]; do sleep 0.05; done; exec tail /dev/zero");
+        g_autofree char *path = container_run(
+                "{'memory': <uint64 33554432>, 'memory-swap': <uint64 33554432>}",
+                "trap 'exec tail /dev/zero' USR1; echo ready; while :; do sleep 0.05; done");
         guint32 pid = bus_property_uint(path, "Pid");
 
+        wait_for_log(path, "ready\n");
         daemon_kill(SIGKILL);
-        expect(0, "", "", "touch /proc/%u/root/go", pid);
+        g_assert_cmpint(kill(pid, SIGUSR1), ==, 0);
         expect(0, "", "", "while [ -e /proc/%u ]; do sleep 0.05; done", pid);
         daemon_start();
         bus_wait_property(path, "ExitCode", "137");
@@ -156,6 +164,8 @@ static void test_second_daemon(void) {
 
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
+        /* So that the daemon of before and that of after a test are of one kind: neither began the supervisor. */
+        restart(SIGTERM);
         harness_add("/restart/killed", test_killed);
         harness_add("/restart/terminated", test_terminated);
         harness_add("/restart/ended-meanwhile", test_ended_meanwhile);

@@ -42,7 +42,8 @@ static void test_walkthrough(void) {
                "ls $(mydocker mount container2)");
         expect(0, "hello container2\n", "", "cat $(mydocker mount container2)/to2/test2.txt");
         expect(0, "merged\n", "", "basename $(mydocker mount container2)");
-        expect(0, "*\nlower\nmerged\nupper\nwork\n", "", "ls $(dirname $(mydocker mount container2))");
+        expect(0, "*\nlower\nmerged\nupper\nwork\n", "",
+               "ls $(dirname $(mydocker mount container2))");
 
         expect(0, "sha256:" HEX64 "\n", "", "mydocker commit container2 image2");
         expect(1, "", "?*image2*\n", "mydocker commit container2 image2");

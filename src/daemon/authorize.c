@@ -95,9 +95,9 @@ static int refuse(const Question *question, sd_bus_message *message, sd_bus_erro
                                          "Interactive authentication is required for %s",
                                          question->action);
         return sd_bus_error_setf(error, ERROR_ACCESS_DENIED,
-                                 question->verdict == VERDICT_FAILED
-                                         ? "Not authorized for %s: polkit is not available"
-                                         : "Not authorized for %s",
+                                 question->verdict == VERDICT_FAILED ?
+                                         "Not authorized for %s: polkit is not available" :
+                                         "Not authorized for %s",
                                  question->action);
 }
 
@@ -143,11 +143,10 @@ static int on_vanished(sd_bus_track *track, void *userdata) {
         Check *check = userdata;
         int r;
 
-        r = sd_bus_call_method_async(check->manager->bus, NULL, "org.freedesktop.PolicyKit1",
-                                     "/org/freedesktop/PolicyKit1/Authority",
-                                     "org.freedesktop.PolicyKit1.Authority",
-                                     "CancelCheckAuthorization", NULL, NULL, "s",
-                                     check->cancellation);
+        r = sd_bus_call_method_async(
+                check->manager->bus, NULL, "org.freedesktop.PolicyKit1",
+                "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
+                "CancelCheckAuthorization", NULL, NULL, "s", check->cancellation);
         if (r < 0)
                 log_errno(LOG_WARNING, r, "Cannot cancel a question to polkit");
         check_free(check);
@@ -161,7 +160,7 @@ static int check_new(Manager *m, sd_bus_message *message, const Caller *caller, 
         Check *check;
 
         LIST_FOREACH(other, m->checks, links)
-                n += other->uid == caller->uid;
+        n += other->uid == caller->uid;
         if (n >= m->config.user_calls_max)
                 return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
                                         "Too many calls wait for authorization");

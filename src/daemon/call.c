@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/bus-util.h"
 #include "daemon/call.h"
+#include "daemon/bus-util.h"
 #include "daemon/errors.h"
 #include "daemon/supervisor-client.h"
 

@@ -135,10 +135,10 @@ static int ask(Manager *m, const char *name, Caller **ret) {
         m->n_callers++;
         r = free_and_strdup(&caller->name, name);
         if (r >= 0)
-                r = sd_bus_call_method_async(
-                        m->bus, &caller->slot, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                        "org.freedesktop.DBus", "GetConnectionCredentials", on_credentials, caller,
-                        "s", name);
+                r = sd_bus_call_method_async(m->bus, &caller->slot, "org.freedesktop.DBus",
+                                             "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                             "GetConnectionCredentials", on_credentials, caller,
+                                             "s", name);
         if (r < 0) {
                 caller_free(m, caller);
                 return r;

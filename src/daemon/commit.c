@@ -44,9 +44,8 @@ static void thaw(Commit *commit) {
                 return;
         commit->frozen = false;
         c->frozen = false;
-        if (container_is_up(c) &&
-            supervisor_call_simple(c->manager->supervisor, REQUEST_THAW, c->record->spec->id, NULL,
-                                   NULL, &e) < 0)
+        if (container_is_up(c) && supervisor_call_simple(c->manager->supervisor, REQUEST_THAW,
+                                                         c->record->spec->id, NULL, NULL, &e) < 0)
                 log_error_object(LOG_ERR, &e, "Container %s stays frozen", c->record->name);
 }
 
@@ -286,11 +285,10 @@ static void on_frozen(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         Commit *commit = userdata;
         Container *c = commit->container;
 
-        if (reply->error.number == 0 && container_is_up(c))
-                c->frozen = commit->frozen = true;
+        if (reply->error.number != 0 || !container_is_up(c))
+                c->frozen = commit->frozen = false;
         /* It may just have ended by itself. */
-        if (goes_on(commit,
-                    reply->error.number != 0 && container_is_up(c) ? &reply->error : NULL))
+        if (goes_on(commit, reply->error.number != 0 && container_is_up(c) ? &reply->error : NULL))
                 begin_upper(commit);
 }
 
@@ -331,10 +329,12 @@ Job *commit_begin(Container *c, uid_t uid, CommitOptions *options, Error *e) {
         }
         job = commit->job;
         container_busy_begin(c);
+        /* From now on: what comes while it is being frozen is too late, too. */
+        c->frozen = commit->frozen = freeze;
         if (!freeze)
                 begin_upper(commit);
-        else if (supervisor_call_simple(c->manager->supervisor, REQUEST_FREEZE,
-                                        c->record->spec->id, on_frozen, commit, e) < 0)
+        else if (supervisor_call_simple(c->manager->supervisor, REQUEST_FREEZE, c->record->spec->id,
+                                        on_frozen, commit, e) < 0)
                 fail(commit, e);
         return job;
 }

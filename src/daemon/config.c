@@ -59,8 +59,7 @@ int config_init(Config *config) {
         return free_and_strdup(&config->cgroup_parent, "/mydocker");
 }
 
-static int read_key(Config *config, Json *json, const struct Key *key, const char *path,
-                    Error *e) {
+static int read_key(Config *config, Json *json, const struct Key *key, const char *path, Error *e) {
         void *target = (char *)config + key->offset;
         int r;
 
@@ -77,8 +76,8 @@ static int read_key(Config *config, Json *json, const struct Key *key, const cha
                 break;
         }
         return r < 0 ? error_set(e, r, "configuration", "%s: %s has a wrong type or value", path,
-                                 key->name)
-                     : 0;
+                                 key->name) :
+                       0;
 }
 
 static int check(const Config *config, const char *path, Error *e) {
@@ -90,7 +89,8 @@ static int check(const Config *config, const char *path, Error *e) {
         if (config->id_range_start % ID_RANGE != 0 || config->id_range_start < ID_RANGE ||
             config->id_range_start > UINT32_MAX)
                 return error_set(e, EINVAL, "configuration",
-                                 "%s: id-range-start is not a multiple of 65536 from 65536 on", path);
+                                 "%s: id-range-start is not a multiple of 65536 from 65536 on",
+                                 path);
         if (config->id_range_count < 1 || config->id_range_count > ID_RANGE ||
             last > UINT32_MAX - ID_RANGE)
                 return error_set(e, EINVAL, "configuration",

@@ -123,8 +123,8 @@ int container_method_resize(sd_bus_message *message, void *userdata, sd_bus_erro
         TRY(sd_bus_message_read(message, "qq", &request.rows, &request.columns));
         TRY(options_read_none(message, error));
         if (!c->record->spec->process.tty)
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                         "Container %s has no terminal", c->record->name);
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Container %s has no terminal",
+                                         c->record->name);
         r = container_authorize(c, message, true, ACTION_EXEC, "resize", error);
         if (r <= 0)
                 return r < 0 ? r : 1;

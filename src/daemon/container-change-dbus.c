@@ -46,8 +46,7 @@ static void on_thawed(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         container_busy_end(c);
 }
 
-static int freeze_or_thaw(Container *c, sd_bus_message *message, bool freeze,
-                          sd_bus_error *error) {
+static int freeze_or_thaw(Container *c, sd_bus_message *message, bool freeze, sd_bus_error *error) {
         Call *call = call_new(c, message);
         Error e = ERROR_INIT;
 

@@ -40,8 +40,7 @@ PROPERTY(get_id, "s", o->record->spec->id)
 PROPERTY(get_name, "s", o->record->name)
 PROPERTY(get_image, "s", o->record->image)
 PROPERTY(get_image_id, "s", o->record->image_id)
-DEFINE_PROPERTY(get_command, Container,
-                append_strings(reply, 's', o->record->spec->process.argv))
+DEFINE_PROPERTY(get_command, Container, append_strings(reply, 's', o->record->spec->process.argv))
 PROPERTY(get_state, "s", container_state_to_string(o->state))
 PROPERTY(get_exit_code, "i", o->record->exit_code)
 PROPERTY(get_oom_killed, "b", o->record->oom_killed)
@@ -94,8 +93,7 @@ static const sd_bus_vtable vtable[] = {
         METHOD("ReadLogs", "su", SD_BUS_PARAM(cursor) SD_BUS_PARAM(max_bytes), "aysb",
                SD_BUS_PARAM(data) SD_BUS_PARAM(next_cursor) SD_BUS_PARAM(end),
                container_method_read_logs),
-        METHOD("Commit", "s", SD_BUS_PARAM(image), "o", SD_BUS_PARAM(job),
-               container_method_commit),
+        METHOD("Commit", "s", SD_BUS_PARAM(image), "o", SD_BUS_PARAM(job), container_method_commit),
         METHOD("Export", "", , "h", SD_BUS_PARAM(archive), container_method_export),
         METHOD("GetStats", "", , "a{sv}", SD_BUS_PARAM(stats), container_method_get_stats),
         METHOD("GetProcesses", "", , "aa{sv}", SD_BUS_PARAM(processes),

@@ -39,6 +39,19 @@ static int authorize_exec(Container *c, sd_bus_message *message, const ExecOptio
         return authorize_owner(c->manager, message, c->record->owner, ACTION_EXEC, details, error);
 }
 
+/* One user must not fill the daemon's memory with processes that it begins. */
+static int check_quota(const Container *c, uid_t uid, sd_bus_error *error) {
+        uint64_t n = 0;
+
+        LIST_FOREACH(p, c->processes, links)
+        n += p->owner == uid;
+        if (uid != 0 && n >= c->manager->config.user_calls_max)
+                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
+                                         "Too many processes of user %u in container %s", uid,
+                                         c->record->name);
+        return 0;
+}
+
 /* Everything up to the request. Return: 1, 0 when the call is dispatched again later, or a negative
  * errno with `error` set. */
 static int prepare(Container *c, sd_bus_message *message, size_t n_options, char ***command,
@@ -58,6 +71,7 @@ static int prepare(Container *c, sd_bus_message *message, size_t n_options, char
         if (r <= 0)
                 return r;
         TRY(container_check_up(c, false, error));
+        TRY(check_quota(c, (*caller)->uid, error));
         return 1;
 }
 
@@ -97,23 +111,24 @@ static void on_exec(Process *p, const Error *error, char *const *streams, int *f
                 log_errno(LOG_WARNING, r, "Cannot reply to Exec");
 }
 
-int container_method_exec(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+/* What Exec and ExecCollect have in common. */
+static int begin(Container *c, sd_bus_message *message, size_t n_options, ExecCallback callback,
+                 sd_bus_error *error) {
         _cleanup_(exec_options_done) ExecOptions o = EXEC_OPTIONS_INIT;
         _cleanup_strv_free_ char **command = NULL;
         _cleanup_free_ ExecCall *exec = NULL;
-        Container *c = userdata;
         const Caller *caller;
         Error e = ERROR_INIT;
         int r;
 
-        r = prepare(c, message, ELEMENTSOF(exec_options), &command, &o, &caller, error);
+        r = prepare(c, message, n_options, &command, &o, &caller, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         exec = calloc(1, sizeof(*exec));
         if (!exec || !(exec->call = call_new(c, message)))
                 return bus_failure(error, ENOMEM, "call");
         exec->uid = caller->uid;
-        if (exec_begin(c, command, &o, on_exec, exec, &e) < 0) {
+        if (exec_begin(c, command, &o, callback, exec, &e) < 0) {
                 call_free(exec->call);
                 return error_to_bus(&e, error);
         }
@@ -121,10 +136,18 @@ int container_method_exec(sd_bus_message *message, void *userdata, sd_bus_error 
         return 1;
 }
 
+int container_method_exec(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return begin(userdata, message, ELEMENTSOF(exec_options), on_exec, error);
+}
+
 static void on_exec_collect(Process *p, const Error *error, char *const *streams, int *fds,
                             size_t n_fds, void *userdata) {
-        _cleanup_(call_freep) Call *call = userdata;
+        _cleanup_free_ ExecCall *exec = userdata;
+        _cleanup_(call_freep) Call *call = exec->call;
         Error e = ERROR_INIT;
+
+        if (p)
+                p->owner = exec->uid;
 
         if (!error && n_fds != 2) {
                 error_set(&e, EBADMSG, "supervisor", "unexpected reply");
@@ -140,22 +163,5 @@ static void on_exec_collect(Process *p, const Error *error, char *const *streams
 }
 
 int container_method_exec_collect(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        _cleanup_(exec_options_done) ExecOptions o = EXEC_OPTIONS_INIT;
-        _cleanup_strv_free_ char **command = NULL;
-        _cleanup_(call_freep) Call *call = NULL;
-        Container *c = userdata;
-        const Caller *caller;
-        Error e = ERROR_INIT;
-        int r;
-
-        r = prepare(c, message, N_COLLECT_OPTIONS, &command, &o, &caller, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        call = call_new(c, message);
-        if (!call)
-                return bus_failure(error, ENOMEM, "call");
-        if (exec_begin(c, command, &o, on_exec_collect, call, &e) < 0)
-                return error_to_bus(&e, error);
-        call = NULL;
-        return 1;
+        return begin(userdata, message, N_COLLECT_OPTIONS, on_exec_collect, error);
 }

@@ -41,8 +41,8 @@ static void on_stats(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                 log_errno(LOG_WARNING, r, "Cannot reply to GetStats");
 }
 
-static int ask(Container *c, sd_bus_message *message, RequestType type,
-               SupervisorCallback callback, sd_bus_error *error) {
+static int ask(Container *c, sd_bus_message *message, RequestType type, SupervisorCallback callback,
+               sd_bus_error *error) {
         _cleanup_(call_freep) Call *call = NULL;
         Error e = ERROR_INIT;
 

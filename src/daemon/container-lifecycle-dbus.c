@@ -54,6 +54,8 @@ typedef struct StopOptions {
         int signal;
 } StopOptions;
 
+static const StopOptions kill_now = {.timeout = 0, .signal = SIGKILL};
+
 static const Option stop_options[] = {
         {"timeout", OPTION_U32, offsetof(StopOptions, timeout)},
         {"signal", OPTION_INT, offsetof(StopOptions, signal)},
@@ -163,9 +165,9 @@ int container_method_kill(sd_bus_message *message, void *userdata, sd_bus_error 
         if (r <= 0)
                 return r < 0 ? r : 1;
         TRY(container_check_up(c, true, error));
-        /* Which ends a frozen container, too. */
+        /* What cannot be ignored is waited for: it can be removed then, for instance. */
         if (request.signal == SIGKILL)
-                request = (Request){.type = REQUEST_KILL};
+                return stop(c, message, &kill_now, on_stopped, error);
         return call_supervisor(c, message, &request, error);
 }
 
@@ -216,7 +218,6 @@ static void on_killed_for_remove(Container *c, Call *stopped) {
 
 int container_method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         static const Option options[] = {{"force", OPTION_BOOL, 0}};
-        static const StopOptions now = {.timeout = 0, .signal = SIGKILL};
         Container *c = userdata;
         bool force = false;
         int r;
@@ -231,9 +232,9 @@ int container_method_remove(sd_bus_message *message, void *userdata, sd_bus_erro
                 return remove_now(c, message, error);
         if (!force)
                 return sd_bus_error_setf(error,
-                                         c->state == CONTAINER_PAUSED ? ERROR_CONTAINER_PAUSED
-                                                                      : ERROR_CONTAINER_RUNNING,
+                                         c->state == CONTAINER_PAUSED ? ERROR_CONTAINER_PAUSED :
+                                                                        ERROR_CONTAINER_RUNNING,
                                          "Container %s is %s", c->record->name,
                                          container_state_to_string(c->state));
-        return stop(c, message, &now, on_killed_for_remove, error);
+        return stop(c, message, &kill_now, on_killed_for_remove, error);
 }

@@ -225,7 +225,8 @@ static int end_mount(Container *c, Error *e) {
                                       NULL, NULL, e);
 }
 
-void container_start(Container *c, void (*callback)(Container *c, const Error *error, void *userdata),
+void container_start(Container *c,
+                     void (*callback)(Container *c, const Error *error, void *userdata),
                      void *userdata) {
         ContainerSpec *spec = c->record->spec;
         Start *start = calloc(1, sizeof(*start));

@@ -16,9 +16,9 @@
 #define PARKED_MAX 64
 
 static const char *const state_names[_CONTAINER_STATE_MAX] = {
-        [CONTAINER_CREATED] = "created",   [CONTAINER_RUNNING] = "running",
-        [CONTAINER_PAUSED] = "paused",     [CONTAINER_STOPPING] = "stopping",
-        [CONTAINER_EXITED] = "exited",     [CONTAINER_REMOVING] = "removing",
+        [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
+        [CONTAINER_PAUSED] = "paused",   [CONTAINER_STOPPING] = "stopping",
+        [CONTAINER_EXITED] = "exited",   [CONTAINER_REMOVING] = "removing",
         [CONTAINER_DEAD] = "dead",
 };
 
@@ -267,13 +267,17 @@ void container_busy_end(Container *c) {
         container_unref(c);
 }
 
-void container_settle(Container *c) {
-        /* Whoever waits for one of them hears of its end first. */
+static bool is_to_be_removed(const Container *c) {
+        /* Whoever waits for a process in it hears of its end first. */
         LIST_FOREACH(p, c->processes, links) {
                 if (p->pid != 0)
-                        return;
+                        return false;
         }
-        if (c->record->auto_remove && c->state == CONTAINER_EXITED && !c->busy && !c->forgotten)
+        return c->record->auto_remove && c->state == CONTAINER_EXITED && !c->busy && !c->forgotten;
+}
+
+void container_settle(Container *c) {
+        if (is_to_be_removed(c))
                 container_remove(c, NULL, NULL);
 }
 
@@ -381,7 +385,7 @@ void container_exited(Container *c, const Event *event) {
         manager_counts_changed(m);
         waiters_answer(c, NULL, record->exit_code);
         LIST_FOREACH(follower, c->followers, links)
-                worker_end_input(follower->worker);
+        worker_end_input(follower->worker);
         if (c->mounted) {
                 Error e = ERROR_INIT;
 
@@ -390,9 +394,11 @@ void container_exited(Container *c, const Event *event) {
                                            NULL, &e) < 0)
                         log_error_object(LOG_WARNING, &e, "Container %s", record->name);
         }
-        container_save(c);
-        forget_exit_record(c);
+        /* What goes away at once needs no record any more. */
+        if (c->exit_hooks || !is_to_be_removed(c))
+                container_save(c);
         run_exit_hooks(c);
         container_settle(c);
+        forget_exit_record(c);
         container_unref(c);
 }

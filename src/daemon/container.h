@@ -137,7 +137,8 @@ int container_authorize(Container *c, sd_bus_message *message, bool owner_may, c
 
 /* Starts it (container-start.c): not busy, not up. `callback` gets NULL or what failed, after the
  * container's state and properties say so; it may be called at once. */
-void container_start(Container *c, void (*callback)(Container *c, const Error *error, void *userdata),
+void container_start(Container *c,
+                     void (*callback)(Container *c, const Error *error, void *userdata),
                      void *userdata);
 
 /* Opens the volumes' sources, in the caller's order. `callback` gets them, or what failed, and they are

@@ -42,7 +42,8 @@ int error_to_bus(const Error *e, sd_bus_error *ret) {
         /* What these mean their names say; elsewhere the step helps. */
         if (streq(name, ERROR_RUNTIME_FAILED))
                 sd_bus_error_setf(ret, name, "%s: %s", e->stage, text);
-        else if (streq(name, ERROR_INVALID_ARGS) || streq(name, ERROR_IMAGE_EXISTS))
+        else if (streq(name, ERROR_INVALID_ARGS) || streq(name, ERROR_IMAGE_EXISTS) ||
+                 e->number == EBADMSG || e->number == ECANCELED)
                 sd_bus_error_set(ret, name, e->text);
         else
                 sd_bus_error_set(ret, name, text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/environment.h"
 #include "daemon/exec.h"
+#include "daemon/environment.h"
 #include "daemon/supervisor-client.h"
 #include "shared/fd.h"
 
@@ -73,9 +73,9 @@ static int make_spec(const Container *c, char *const *command, const ExecOptions
         ret->columns = o->columns;
         ret->no_new_privileges = main->no_new_privileges;
         ret->seccomp = main->seccomp;
-        ret->streams[0] = o->streams[0] >= 0 ? STREAM_GIVEN
-                          : o->open_stdin    ? STREAM_PIPE
-                                             : STREAM_NULL;
+        ret->streams[0] = o->streams[0] >= 0 ? STREAM_GIVEN :
+                          o->open_stdin      ? STREAM_PIPE :
+                                               STREAM_NULL;
         for (size_t i = 1; i < 3; i++)
                 ret->streams[i] = o->streams[i] >= 0 ? STREAM_GIVEN : STREAM_PIPE;
         return 0;

@@ -167,7 +167,8 @@ static int add_time(Json *json, uint64_t usec) {
         char text[64];
         struct tm tm;
 
-        if (!gmtime_r(&seconds, &tm) || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        if (!gmtime_r(&seconds, &tm) ||
+            strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
                 return 0; /* beyond any calendar */
         return json_add_string(json, "created", text);
 }
@@ -176,9 +177,9 @@ static const char *architecture(void) {
         static struct utsname names;
 
         (void)uname(&names);
-        return streq(names.machine, "x86_64")    ? "amd64"
-               : streq(names.machine, "aarch64") ? "arm64"
-                                                 : names.machine;
+        return streq(names.machine, "x86_64")  ? "amd64" :
+               streq(names.machine, "aarch64") ? "arm64" :
+                                                 names.machine;
 }
 
 static int describe_step(const HistoryStep *step, Json *history) {
@@ -205,8 +206,7 @@ int image_config_describe(const ImageRecord *record, Json **ret) {
                 return -ENOMEM;
         TRY(add_time(json, record->created));
         if (record->n_history > 0)
-                TRY(json_add_string(json, "author",
-                                    record->history[record->n_history - 1].author));
+                TRY(json_add_string(json, "author", record->history[record->n_history - 1].author));
         TRY(json_add_string(json, "architecture", architecture()));
         TRY(json_add_string(json, "os", "linux"));
         TRY(json_add(json, "config", json_object_get(record->config)));

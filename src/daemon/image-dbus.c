@@ -18,7 +18,10 @@ static int authorize_image(Image *image, sd_bus_message *message, const char *ac
                            const char *name, sd_bus_error *error) {
         _cleanup_strv_free_ char **details = NULL;
 
-        if (details_add(&details, "image", name ?: image->names ? image->names[0] : "") < 0 ||
+        if (details_add(&details, "image",
+                        name                 ?:
+                                image->names ? image->names[0] :
+                                               "") < 0 ||
             details_add(&details, "id", image->record->id) < 0)
                 return bus_failure(error, ENOMEM, "image");
         return authorize(image->manager, message, action, details, error);
@@ -53,8 +56,9 @@ static int read_reference(sd_bus_message *message, char **ret, sd_bus_error *err
         TRY(sd_bus_message_read(message, "s", &reference));
         r = image_reference_normalize(reference, ret);
         if (r == -EINVAL)
-                return sd_bus_error_set(error, ERROR_INVALID_ARGS,
-                                        "Argument name is no name for an image");
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
+                                         "Argument name: “%.256s” is no name for an image",
+                                         reference);
         return r < 0 ? bus_failure(error, r, "image") : 0;
 }
 
@@ -88,8 +92,8 @@ static int method_untag(sd_bus_message *message, void *userdata, sd_bus_error *e
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (image_by_name(image->manager, name) != image)
-                return sd_bus_error_setf(error, ERROR_NO_SUCH_IMAGE,
-                                         "The image has no name %s", name);
+                return sd_bus_error_setf(error, ERROR_NO_SUCH_IMAGE, "The image has no name %s",
+                                         name);
         if (image_untag(image, name, &e) < 0)
                 return error_to_bus(&e, error);
         return reply_synced(image->manager, message, error);
@@ -225,7 +229,7 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
         Manager *m = userdata;
 
         LIST_FOREACH(image, m->image_list, links)
-                TRY(strv_extend(&paths, image->path));
+        TRY(strv_extend(&paths, image->path));
         *ret = TAKE_PTR(paths);
         return 1;
 }

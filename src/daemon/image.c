@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/image.h"
 #include "daemon/container.h"
 #include "daemon/errors.h"
-#include "daemon/image.h"
 #include "shared/log.h"
 
 void image_free(Image *image) {
@@ -91,7 +91,8 @@ int image_find(Manager *m, const char *reference, Image **ret, sd_bus_error *err
                         if (found)
                                 return sd_bus_error_setf(
                                         error, ERROR_INVALID_ARGS,
-                                        "More than one image has an id that begins with %s", prefix);
+                                        "More than one image has an id that begins with %s",
+                                        prefix);
                         found = image;
                 }
         }
@@ -117,7 +118,7 @@ unsigned image_users(const Image *image) {
         unsigned n = 0;
 
         LIST_FOREACH(container, image->manager->container_list, links)
-                n += streq(container->record->image_id, image->record->id);
+        n += streq(container->record->image_id, image->record->id);
         return n;
 }
 

@@ -86,9 +86,9 @@ static int describe_image(Import *import, Json *result, Error *e) {
             json_get_array(result, "layers", &layers) <= 0 ||
             json_get_object(result, "config", &config) < 0)
                 return error_set(e, EBADMSG, "worker", "unexpected outcome of the import");
-        if (json_object_array_length(layers) < 1 ||
-            json_object_array_length(layers) > LAYERS_MAX)
-                return error_set(e, EBADMSG, "archive", "the image has %zu layers, at most %d are possible",
+        if (json_object_array_length(layers) < 1 || json_object_array_length(layers) > LAYERS_MAX)
+                return error_set(e, EBADMSG, "archive",
+                                 "the image has %zu layers, at most %d are possible",
                                  json_object_array_length(layers), LAYERS_MAX);
         if (config) {
                 json_object_put(record->config);
@@ -111,7 +111,7 @@ static int describe_image(Import *import, Json *result, Error *e) {
                 snprintf(part, sizeof(part), "%zu", i);
                 if (json_get_u64(json_object_array_get_idx(layers, i), "size", &size) < 0)
                         return error_set(e, EBADMSG, "worker", "unexpected outcome of the import");
-                if (intent_add_layer(&import->intent, part, size, step.layer) < 0 || 
+                if (intent_add_layer(&import->intent, part, size, step.layer) < 0 ||
                     strv_extend(&record->layers, step.layer) < 0 ||
                     image_record_add_step(record, &step) < 0)
                         return error_oom(e);
@@ -145,8 +145,8 @@ static void on_unpacked(const Error *error, Json *result, void *userdata) {
         Error e = ERROR_INIT;
 
         import->worker = NULL;
-        if (!error && (describe_image(import, result, &e) < 0 ||
-                       choose_names(import, result, &e) < 0))
+        if (!error &&
+            (describe_image(import, result, &e) < 0 || choose_names(import, result, &e) < 0))
                 error = &e;
         if (error) {
                 intent_drop(import->manager->store, import->intent.id);
@@ -180,8 +180,7 @@ static int check_source(int fd, sd_bus_error *error) {
         struct statx st;
 
         if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY)
-                return sd_bus_error_set(error, ERROR_INVALID_ARGS,
-                                        "Option source cannot be read");
+                return sd_bus_error_set(error, ERROR_INVALID_ARGS, "Option source cannot be read");
         if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
                 return bus_failure(error, errno, "source");
         if (!S_ISREG(st.stx_mode) && !S_ISFIFO(st.stx_mode) && !S_ISSOCK(st.stx_mode))
@@ -204,8 +203,8 @@ static int begin(Import *import, uid_t uid, int source, Error *e) {
         if (!import->job)
                 return error_oom(e);
         int fds[] = {source, staging};
-        int r = worker_start(m, uid, &work, fds, ELEMENTSOF(fds), on_progress, on_unpacked,
-                             import, &import->worker, e);
+        int r = worker_start(m, uid, &work, fds, ELEMENTSOF(fds), on_progress, on_unpacked, import,
+                             &import->worker, e);
         if (r < 0) {
                 job_finish(import->job, e, NULL);
                 import->job = NULL;
@@ -230,8 +229,8 @@ static int read_arguments(Import *import, sd_bus_message *message, sd_bus_error 
 
         TRY(sd_bus_message_read(message, "s", &name));
         if (*name && image_reference_normalize(name, &import->name) < 0)
-                return sd_bus_error_set(error, ERROR_INVALID_ARGS,
-                                        "Argument name is no name for an image");
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
+                                         "Argument name: “%.256s” is no name for an image", name);
         TRY(options_read(message, import_options, ELEMENTSOF(import_options), &import->options,
                          error));
         return import->options.source >= 0 ? check_source(import->options.source, error) : 0;

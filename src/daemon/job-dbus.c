@@ -69,7 +69,7 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
         Manager *m = userdata;
 
         LIST_FOREACH(job, m->jobs, links)
-                TRY(strv_extend(&paths, job->path));
+        TRY(strv_extend(&paths, job->path));
         *ret = TAKE_PTR(paths);
         return 1;
 }

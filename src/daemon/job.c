@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/errors.h"
 #include "daemon/job.h"
+#include "daemon/errors.h"
 #include "shared/log.h"
 
 #define INTERFACE "org.mydocker.Job"
@@ -34,7 +34,7 @@ int job_check_quota(Manager *m, uid_t uid, sd_bus_error *error) {
         unsigned n = 0;
 
         LIST_FOREACH(job, m->jobs, links)
-                n += job->uid == uid && job->state == JOB_RUNNING;
+        n += job->uid == uid && job->state == JOB_RUNNING;
         if (uid != 0 && n >= m->config.user_jobs_max)
                 return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
                                          "User %u has %u jobs running already", uid, n);
@@ -108,9 +108,7 @@ void job_finish(Job *job, const Error *error, const JobResult *result) {
 
         if (error)
                 error_to_bus(error, &bus_error);
-        job->state = !error                          ? JOB_DONE
-                     : error->number == ECANCELED    ? JOB_CANCELED
-                                                     : JOB_FAILED;
+        job->state = !error ? JOB_DONE : error->number == ECANCELED ? JOB_CANCELED : JOB_FAILED;
         job->cancel = NULL;
         if (!error) {
                 job->progress = 1;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/errors.h"
 #include "daemon/limit-options.h"
+#include "daemon/errors.h"
+
+/* With less the kernel kills a container while it is made. */
+#define MEMORY_MIN (512 * 1024)
 
 static int bad(sd_bus_error *error, const char *key, const char *why) {
         return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Option %s %s", key, why);
@@ -26,6 +29,8 @@ static int check(const LimitOptions *o, bool update, sd_bus_error *error) {
                 if (update && sizes[i].value == 0)
                         return bad(error, sizes[i].key, "is 0, but a limit cannot be lifted");
         }
+        if (o->memory != 0 && o->memory < MEMORY_MIN)
+                return bad(error, "memory", "is less than 524288");
         if (o->cpu_shares != LIMIT_UNSET && o->cpu_shares == 1)
                 return bad(error, "cpu-shares", "is less than 2");
         if (o->cpus != -1 && !(o->cpus == 0 && !update) && !(o->cpus >= 0.01 && o->cpus <= 8192))

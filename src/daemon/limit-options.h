@@ -26,8 +26,9 @@ typedef struct LimitOptions {
                 {"memory-swap", OPTION_U64, (base) + offsetof(LimitOptions, memory_swap)},         \
                 {"cpus", OPTION_DOUBLE, (base) + offsetof(LimitOptions, cpus)},                    \
                 {"cpu-shares", OPTION_U64, (base) + offsetof(LimitOptions, cpu_shares)},           \
-                {"cpuset", OPTION_STRING, (base) + offsetof(LimitOptions, cpuset)},                \
-                {"pids", OPTION_U64, (base) + offsetof(LimitOptions, pids)}
+                {"cpuset", OPTION_STRING, (base) + offsetof(LimitOptions, cpuset)}, {              \
+                "pids", OPTION_U64, (base) + offsetof(LimitOptions, pids)                          \
+        }
 
 /* Merges what was asked for into `limits`; `update`: 0 is refused, since a limit cannot be lifted.
  * Return: 0 or a negative errno with `error` set. */

@@ -92,8 +92,7 @@ static void raise_limits(void) {
                 log_errno(LOG_WARNING, errno, "Cannot raise the limit of open files");
 }
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info,
-                     void *userdata) {
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Manager *m = userdata;
 
         (void)sd_notify(false, "STOPPING=1");
@@ -131,6 +130,8 @@ int main(int argc, char *argv[]) {
         signal(SIGPIPE, SIG_IGN);
         umask(0022);
         raise_limits();
+        /* What whoever started us forgot to close is neither for us nor for our programs. */
+        (void)close_range(3, ~0U, 0);
 
         r = config_read(&config, arguments.config ?: CONFIG_FILE, !arguments.config, &e);
         if (r >= 0 && arguments.cgroup_parent &&

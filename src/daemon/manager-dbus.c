@@ -118,7 +118,7 @@ static int method_list_images(sd_bus_message *message, void *userdata, sd_bus_er
         TRY(sd_bus_message_new_method_return(message, &reply));
         TRY(sd_bus_message_open_container(reply, 'a', "(osasttu)"));
         LIST_FOREACH(image, m->image_list, links)
-                TRY(append_image(reply, image));
+        TRY(append_image(reply, image));
         TRY(sd_bus_message_close_container(reply));
         return sd_bus_send(NULL, reply, NULL);
 }
@@ -141,9 +141,8 @@ PROPERTY(get_root_directory, "s", o->store->path)
 
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
-        METHOD("Run", "sasa{sv}",
-               SD_BUS_PARAM(image) SD_BUS_PARAM(command) SD_BUS_PARAM(options), "o",
-               SD_BUS_PARAM(container), manager_method_run),
+        METHOD("Run", "sasa{sv}", SD_BUS_PARAM(image) SD_BUS_PARAM(command) SD_BUS_PARAM(options),
+               "o", SD_BUS_PARAM(container), manager_method_run),
         METHOD("Create", "sasa{sv}",
                SD_BUS_PARAM(image) SD_BUS_PARAM(command) SD_BUS_PARAM(options), "o",
                SD_BUS_PARAM(container), manager_method_create),
@@ -167,18 +166,15 @@ static const sd_bus_vtable vtable[] = {
                                  0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Features", "as", get_features, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("StorageDriver", "s", get_storage_driver, 0,
-                        SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("CgroupVersion", "u", get_cgroup_version, 0,
-                        SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("StorageDriver", "s", get_storage_driver, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("CgroupVersion", "u", get_cgroup_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("ContainersCount", "u", get_containers_count, 0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("RunningCount", "u", get_running_count, 0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("ImagesCount", "u", get_images_count, 0,
                         SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-        SD_BUS_PROPERTY("RootDirectory", "s", get_root_directory, 0,
-                        SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("RootDirectory", "s", get_root_directory, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };
 
@@ -191,8 +187,7 @@ int manager_export(Manager *m) {
 static int on_counts(sd_event_source *source, void *userdata) {
         Manager *m = userdata;
         unsigned counts[] = {m->n_announced, m->n_running, (unsigned)m->images.n};
-        static const char *const properties[] = {"ContainersCount", "RunningCount",
-                                                 "ImagesCount"};
+        static const char *const properties[] = {"ContainersCount", "RunningCount", "ImagesCount"};
         char *names[ELEMENTSOF(properties) + 1];
         size_t n = 0;
         int r;

@@ -34,7 +34,7 @@ Manager *manager_free(Manager *m) {
         while (m->image_list)
                 image_free(m->image_list);
         MAP_FOREACH(slot, &m->layers)
-                free(slot->value);
+        free(slot->value);
         map_done(&m->containers);
         map_done(&m->container_names);
         map_done(&m->images);
@@ -52,6 +52,14 @@ Manager *manager_free(Manager *m) {
         return NULL;
 }
 
+static int compare_age(const void *a, const void *b) {
+        const ContainerRecord *const *first = a, *const *second = b;
+
+        return (*first)->created_at < (*second)->created_at ? -1 :
+               (*first)->created_at > (*second)->created_at ? 1 :
+                                                              0;
+}
+
 static int load_store(Manager *m, Error *e) {
         _cleanup_(store_contents_done) StoreContents contents = {};
 
@@ -59,18 +67,15 @@ static int load_store(Manager *m, Error *e) {
         for (size_t i = 0; i < contents.n_images; i++)
                 if (image_add(m, TAKE_PTR(contents.images[i]), NULL) < 0)
                         return error_oom(e);
-        /* Oldest first, so that the list is newest first. */
-        for (size_t n = contents.n_containers; n > 0; n--) {
-                ContainerRecord **oldest = NULL;
+        /* The list is newest first, and grows at its head. */
+        if (contents.n_containers > 0)
+                qsort(contents.containers, contents.n_containers, sizeof(ContainerRecord *),
+                      compare_age);
+        for (size_t i = 0; i < contents.n_containers; i++) {
                 Container *c;
                 int r;
 
-                for (size_t i = 0; i < contents.n_containers; i++)
-                        if (contents.containers[i] &&
-                            (!oldest ||
-                             contents.containers[i]->created_at < (*oldest)->created_at))
-                                oldest = &contents.containers[i];
-                r = container_add(m, TAKE_PTR(*oldest), &c);
+                r = container_add(m, TAKE_PTR(contents.containers[i]), &c);
                 if (r == -EEXIST) {
                         log_error("Ignoring one of two containers with the same name");
                         continue;
@@ -128,9 +133,9 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *ret_erro
         if (sd_bus_message_is_method_error(reply, NULL) ||
             sd_bus_message_read(reply, "u", &result) < 0 || result != 1) {
                 log_error("Cannot get the name " BUS_NAME " on the bus: %s",
-                          sd_bus_message_is_method_error(reply, NULL)
-                                  ? sd_bus_message_get_error(reply)->message
-                                  : "another process has it");
+                          sd_bus_message_is_method_error(reply, NULL) ?
+                                  sd_bus_message_get_error(reply)->message :
+                                  "another process has it");
                 sd_event_exit(m->event, EXIT_FAILURE);
                 return 0;
         }
@@ -200,8 +205,8 @@ static bool reconcile_running(Container *c, const InventoryContainer *found) {
                 ranges_mark(&c->manager->ranges, found->id_base);
                 if (container_running(c, &run) < 0)
                         log_warning("Not enough memory for container %s", c->record->name);
-                container_changed(c, "State", "Pid", "StartedAt", "CgroupPath", "ExitCode",
-                                  "Error", "OOMKilled", NULL);
+                container_changed(c, "State", "Pid", "StartedAt", "CgroupPath", "ExitCode", "Error",
+                                  "OOMKilled", NULL);
                 container_save(c);
         }
         reconcile_processes(c, found);

@@ -75,8 +75,7 @@ int offload_new(sd_event *event, Offload **ret) {
                 return -errno;
         if (fcntl(offload->pipe[0], F_SETFL, O_NONBLOCK) < 0)
                 return -errno;
-        r = sd_event_add_io(event, &offload->source, offload->pipe[0], EPOLLIN, on_done,
-                                offload);
+        r = sd_event_add_io(event, &offload->source, offload->pipe[0], EPOLLIN, on_done, offload);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(offload);
@@ -119,7 +118,7 @@ static bool may_run(const Offload *offload, uid_t uid) {
         if (uid == 0)
                 return true;
         LIST_FOREACH(task, offload->tasks, links)
-                n += task->uid == uid;
+        n += task->uid == uid;
         return n < THREADS_PER_USER_MAX && offload->n_tasks < THREADS_MAX;
 }
 

@@ -7,12 +7,10 @@
 #define LIST_LENGTH_MAX 10000
 
 static const char *const signatures[_OPTION_TYPE_MAX] = {
-        [OPTION_STRING] = "s",       [OPTION_STRV] = "as",
-        [OPTION_BOOL] = "b",         [OPTION_U16] = "q",
-        [OPTION_U32] = "u",          [OPTION_U64] = "t",
-        [OPTION_INT] = "i",          [OPTION_DOUBLE] = "d",
-        [OPTION_FD] = "h",           [OPTION_LABELS] = "a{ss}",
-        [OPTION_VOLUMES] = "a(sss)", [OPTION_VOLUME_FDS] = "a(hss)",
+        [OPTION_STRING] = "s",     [OPTION_STRV] = "as",        [OPTION_BOOL] = "b",
+        [OPTION_U16] = "q",        [OPTION_U32] = "u",          [OPTION_U64] = "t",
+        [OPTION_INT] = "i",        [OPTION_DOUBLE] = "d",       [OPTION_FD] = "h",
+        [OPTION_LABELS] = "a{ss}", [OPTION_VOLUMES] = "a(sss)", [OPTION_VOLUME_FDS] = "a(hss)",
 };
 
 /* What one call may still bring. */
@@ -185,9 +183,8 @@ static int read_option(sd_bus_message *message, const Option *option, Budget *bu
         if (r < 0)
                 return r;
         if (!streq(contents, signatures[option->type]))
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                         "Option %s has type %s, not %s", option->key,
-                                         signatures[option->type], contents);
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Option %s has type %s, not %s",
+                                         option->key, signatures[option->type], contents);
         TRY(sd_bus_message_enter_container(message, 'v', contents));
         r = read_value(message, option, budget, out);
         if (r == -E2BIG)
@@ -234,7 +231,8 @@ int argument_read_strv(sd_bus_message *message, const char *name, size_t min, ch
         int r = read_strv(message, &budget, ret);
 
         if (r == -E2BIG)
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Argument %s is too long", name);
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Argument %s is too long",
+                                         name);
         if (r < 0)
                 return bus_failure(error, r, name);
         if (strv_length(*ret) < min)

@@ -15,9 +15,10 @@
 #define POLKIT_INTERACTIVE 1U
 
 const char *const authorize_actions[] = {
-        ACTION_RUN,          ACTION_RUN_PRIVILEGED, ACTION_LIFECYCLE,    ACTION_EXEC,
-        ACTION_INSPECT,      ACTION_REMOVE,         ACTION_VOLUME,       ACTION_MOUNT,
-        ACTION_COMMIT,       ACTION_LIMIT,          ACTION_IMAGE_IMPORT, ACTION_IMAGE_EXPORT,
+        ACTION_RUN,          ACTION_RUN_PRIVILEGED, ACTION_LIFECYCLE,
+        ACTION_EXEC,         ACTION_INSPECT,        ACTION_REMOVE,
+        ACTION_VOLUME,       ACTION_MOUNT,          ACTION_COMMIT,
+        ACTION_LIMIT,        ACTION_IMAGE_IMPORT,   ACTION_IMAGE_EXPORT,
         ACTION_IMAGE_REMOVE, ACTION_JOB_CANCEL,     NULL,
 };
 
@@ -26,10 +27,9 @@ int polkit_check(Manager *m, sd_bus_slot **slot, const char *sender, const char 
                  sd_bus_message_handler_t callback, void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 
-        TRY(sd_bus_message_new_method_call(m->bus, &call, POLKIT_NAME,
-                                           "/org/freedesktop/PolicyKit1/Authority",
-                                           "org.freedesktop.PolicyKit1.Authority",
-                                           "CheckAuthorization"));
+        TRY(sd_bus_message_new_method_call(
+                m->bus, &call, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
+                "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization"));
         /* The connection, not a process: a pid can be somebody else's by the time it is looked at
          * (the class of CVE-2013-4288). */
         TRY(sd_bus_message_append(call, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender,

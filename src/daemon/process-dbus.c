@@ -27,8 +27,8 @@ static int authorize_process(Process *p, sd_bus_message *message, const char *ve
 }
 
 static int check_running(const Process *p, sd_bus_error *error) {
-        return p->pid != 0 ? 0
-                           : sd_bus_error_set(error, ERROR_CONTAINER_NOT_RUNNING,
+        return p->pid != 0 ? 0 :
+                             sd_bus_error_set(error, ERROR_CONTAINER_NOT_RUNNING,
                                               "The process has ended");
 }
 
@@ -102,8 +102,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_SIGNAL_WITH_NAMES("Exited", "i", SD_BUS_PARAM(status), 0),
         SD_BUS_PROPERTY("Pid", "u", get_pid, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Tty", "b", get_tty, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_PROPERTY("ExitStatus", "i", get_exit_status, 0,
-                        SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("ExitStatus", "i", get_exit_status, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Running", "b", get_running, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("Command", "as", get_command, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Container", "o", get_container, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -140,9 +139,9 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
         Manager *m = userdata;
 
         LIST_FOREACH(c, m->container_list, links)
-                LIST_FOREACH(p, c->processes, links)
-                        if (p->announced)
-                                TRY(strv_extend(&paths, p->path));
+        LIST_FOREACH(p, c->processes, links)
+        if (p->announced)
+                TRY(strv_extend(&paths, p->path));
         *ret = TAKE_PTR(paths);
         return 1;
 }

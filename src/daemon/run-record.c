@@ -26,9 +26,7 @@ static int make_argv(const RunOptions *o, const ImageDefaults *image, char ***re
         bool own = strv_length(o->command) > 0;
 
         TRY(add_all(ret, o->entrypoint ?: image->entrypoint));
-        return add_all(ret, own             ? o->command
-                            : o->entrypoint ? NULL
-                                            : image->command);
+        return add_all(ret, own ? o->command : o->entrypoint ? NULL : image->command);
 }
 
 static int make_env(const RunOptions *o, const ImageDefaults *image, const char *hostname,
@@ -122,9 +120,9 @@ static int describe_fd(int fd, const Caller *caller, Volume *volume, sd_bus_erro
                 if (r < 0)
                         return bus_failure(error, r, "cannot find out the caller's group");
         }
-        return free_and_strdup(&volume->source, path) < 0
-                       ? bus_failure(error, ENOMEM, "volume-fds")
-                       : 0;
+        return free_and_strdup(&volume->source, path) < 0 ?
+                       bus_failure(error, ENOMEM, "volume-fds") :
+                       0;
 }
 
 static int make_volume(const VolumeOption *option, const Caller *caller, Volume *volume,
@@ -218,9 +216,9 @@ static int fill(Manager *m, const RunOptions *o, const Image *image, const Image
         spec->host_network = streq_ptr(o->network, "host");
         spec->host_userns = streq_ptr(o->userns, "host");
         spec->read_only = o->read_only;
-        record->stop_signal = o->stop_signal         ? o->stop_signal
-                              : defaults->stop_signal ? defaults->stop_signal
-                                                      : 15;
+        record->stop_signal = o->stop_signal        ? o->stop_signal :
+                              defaults->stop_signal ? defaults->stop_signal :
+                                                      15;
         record->stop_timeout = o->stop_timeout;
         record->auto_remove = o->auto_remove;
         record->created_at = now_realtime();

@@ -10,5 +10,5 @@
 /* Makes the record, without a name if none was given, of which nothing is on disk yet. The volumes that
  * were given as descriptors are in the order of the record's, and stay in the options.
  * Return: 0 or a negative errno with `error` set. */
-int run_record_make(Manager *m, const RunOptions *options, const Image *image,
-                    const Caller *caller, ContainerRecord **ret, sd_bus_error *error);
+int run_record_make(Manager *m, const RunOptions *options, const Image *image, const Caller *caller,
+                    ContainerRecord **ret, sd_bus_error *error);

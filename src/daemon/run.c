@@ -58,8 +58,8 @@ static int authorize_run(Manager *m, sd_bus_message *message, const RunOptions *
                          const ContainerRecord *record, const char *verb, sd_bus_error *error) {
         int r;
 
-        r = ask(m, message, record,
-                run_options_privileged(o) ? ACTION_RUN_PRIVILEGED : ACTION_RUN, verb, NULL, error);
+        r = ask(m, message, record, run_options_privileged(o) ? ACTION_RUN_PRIVILEGED : ACTION_RUN,
+                verb, NULL, error);
         for (size_t i = 0; r > 0 && i < o->volumes.n; i++)
                 if (o->volumes.items[i].source)
                         r = ask(m, message, record, ACTION_VOLUME, verb,
@@ -73,7 +73,7 @@ static int check_quota(Manager *m, uid_t uid, sd_bus_error *error) {
         uint64_t n = 0;
 
         LIST_FOREACH(c, m->container_list, links)
-                n += c->record->owner == uid;
+        n += c->record->owner == uid;
         if (uid != 0 && n >= m->config.user_containers_max)
                 return sd_bus_error_setf(error, ERROR_QUOTA_EXCEEDED,
                                          "User %u has %llu containers already", uid,

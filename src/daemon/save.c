@@ -182,20 +182,19 @@ static int save_layers(Save *s, const Image *image, sd_bus_error *error) {
 }
 
 int image_save(Image *image, const char *format, sd_bus_message *message, sd_bus_error *error) {
-        Save *save;
+        Save *save = NULL;
         int r;
 
         r = save_new(image->manager, message, format, image->record->layers, &save, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        return streq(format, "rootfs") ? save_rootfs(save, error)
-                                       : save_layers(save, image, error);
+        return streq(format, "rootfs") ? save_rootfs(save, error) : save_layers(save, image, error);
 }
 
 int container_export(Container *c, sd_bus_message *message, sd_bus_error *error) {
         ContainerSpec spec = *c->record->spec; /* lent */
         Request request = {.spec = &spec, .running = container_is_up(c)};
-        Save *save;
+        Save *save = NULL;
         int r;
 
         r = save_new(c->manager, message, "rootfs", c->record->spec->layers, &save, error);

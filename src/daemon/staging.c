@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/container.h"
 #include "daemon/staging.h"
+#include "daemon/container.h"
 #include "shared/log.h"
 
 typedef struct Storing {
@@ -65,8 +65,8 @@ static void on_intended(int result, void *userdata) {
         Error e = ERROR_INIT;
         int r;
 
-        r = result < 0 ? error_set(&e, result, "store", "cannot write to the disk")
-                       : check_names(s, &e);
+        r = result < 0 ? error_set(&e, result, "store", "cannot write to the disk") :
+                         check_names(s, &e);
         if (r < 0) {
                 intent_drop(m->store, s->intent.id);
                 finish(s, &e);

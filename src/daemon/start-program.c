@@ -10,11 +10,13 @@
 static int spawn(const char *const *argv, int fd, int target, short flags, pid_t *ret, Error *e) {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
-        sigset_t none, all;
+        sigset_t none, ignored;
         int r;
 
         sigemptyset(&none);
-        sigfillset(&all);
+        /* What main() ignores. */
+        sigemptyset(&ignored);
+        sigaddset(&ignored, SIGPIPE);
         if (posix_spawn_file_actions_init(&actions) != 0)
                 return error_oom(e);
         if (posix_spawnattr_init(&attributes) != 0) {
@@ -24,7 +26,7 @@ static int spawn(const char *const *argv, int fd, int target, short flags, pid_t
         posix_spawnattr_setflags(&attributes,
                                  (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
         posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &all);
+        posix_spawnattr_setsigdefault(&attributes, &ignored);
         r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         if (r == 0)
                 r = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);

@@ -25,9 +25,9 @@ static void test_signals(void) {
 static void test_read(void) {
         static const char *const bad[] = {"{\"Env\":[1]}", "{\"Cmd\":\"top\"}",
                                           "{\"StopSignal\":\"x\"}", "{\"User\":3}"};
-        _cleanup_json_ Json *config =
-                parse("{\"Env\":[\"A=b\"],\"Cmd\":[\"top\"],\"Entrypoint\":null,"
-                      "\"WorkingDir\":\"/srv\",\"StopSignal\":\"SIGINT\",\"Labels\":{\"a\":\"b\"}}");
+        _cleanup_json_ Json *config = parse(
+                "{\"Env\":[\"A=b\"],\"Cmd\":[\"top\"],\"Entrypoint\":null,"
+                "\"WorkingDir\":\"/srv\",\"StopSignal\":\"SIGINT\",\"Labels\":{\"a\":\"b\"}}");
         ImageDefaults defaults = {};
 
         CHECK_INT(image_config_read(config, &defaults), 0);
@@ -47,18 +47,14 @@ static void test_read(void) {
 }
 
 static void test_changes(void) {
-        char *changes[] = {(char *)"CMD top -b",
-                           (char *)"ENTRYPOINT [\"/bin/sh\", \"-c\"]",
-                           (char *)"env A=1",
-                           (char *)"ENV B=2",
-                           (char *)"ENV A=3",
-                           (char *)"WORKDIR /srv",
-                           (char *)"USER nobody",
-                           (char *)"LABEL key=a value",
-                           (char *)"EXPOSE 80",
-                           NULL};
-        static const char *const bad[] = {"RUN rm -r /", "CMD",       "ENV A",         "WORKDIR srv",
-                                          "EXPOSE http", "LABEL =x", "ENTRYPOINT [1]", ""};
+        char *changes[] = {(char *)"CMD top -b",  (char *)"ENTRYPOINT [\"/bin/sh\", \"-c\"]",
+                           (char *)"env A=1",     (char *)"ENV B=2",
+                           (char *)"ENV A=3",     (char *)"WORKDIR /srv",
+                           (char *)"USER nobody", (char *)"LABEL key=a value",
+                           (char *)"EXPOSE 80",   NULL};
+        static const char *const bad[] = {
+                "RUN rm -r /", "CMD",      "ENV A",          "WORKDIR srv",
+                "EXPOSE http", "LABEL =x", "ENTRYPOINT [1]", ""};
         _cleanup_json_ Json *config = parse("{}");
         ImageDefaults defaults = {};
         Error e = ERROR_INIT;

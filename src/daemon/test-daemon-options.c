@@ -69,8 +69,8 @@ static void test_accepted(void) {
         run_options_done(&o);
 
         CHECK(!read_message(message("a{sv}", 7, "name", "s", "web", "entrypoint", "as", 0, "env",
-                                    "as", 1, "A=b", "labels", "a{ss}", 1, "key", "value",
-                                    "volumes", "a(sss)", 1, "/from", "/to", "ro", "memory", "t",
+                                    "as", 1, "A=b", "labels", "a{ss}", 1, "key", "value", "volumes",
+                                    "a(sss)", 1, "/from", "/to", "ro", "memory", "t",
                                     (uint64_t)1048576, "stdout", "h", null),
                             false, &o));
         CHECK_STR(o.name, "web");
@@ -94,6 +94,7 @@ static void test_refused(void) {
         check_refused(message("a{sv}", 1, "name", "s", "/web"), "name");
         check_refused(message("a{sv}", 2, "name", "s", "a", "name", "s", "b"), "twice");
         check_refused(message("a{sv}", 1, "memory", "u", 5), "memory");
+        check_refused(message("a{sv}", 1, "memory", "t", (uint64_t)5), "memory");
         check_refused(message("a{sv}", 1, "env", "as", 1, "=b"), "env");
         check_refused(message("a{sv}", 1, "env", "as", 1, "A"), "env");
         check_refused(message("a{sv}", 1, "workdir", "s", "srv"), "workdir");
@@ -104,8 +105,8 @@ static void test_refused(void) {
         check_refused(message("a{sv}", 1, "cpus", "d", -2.0), "cpus");
         check_refused(message("a{sv}", 1, "cpuset", "s", "0-"), "cpuset");
         check_refused(message("a{sv}", 1, "cpu-shares", "t", (uint64_t)1), "cpu-shares");
-        check_refused(message("a{sv}", 2, "memory", "t", (uint64_t)9, "memory-swap", "t",
-                              (uint64_t)8),
+        check_refused(message("a{sv}", 2, "memory", "t", (uint64_t)1048576, "memory-swap", "t",
+                              (uint64_t)1048575),
                       "memory-swap");
         check_refused(message("a{sv}", 1, "network", "s", "bridge"), "network");
         check_refused(message("a{sv}", 1, "userns", "s", ""), "userns");

@@ -96,7 +96,7 @@ static void test_environment(void) {
 }
 
 static void test_limits(void) {
-        const Config config = {.ceiling_memory = 1000, .ceiling_pids = 50};
+        const Config config = {.ceiling_memory = 1000000, .ceiling_pids = 50};
         LimitOptions o = LIMIT_OPTIONS_INIT;
         sd_bus_error error = SD_BUS_ERROR_NULL;
         Limits limits = {};
@@ -104,17 +104,17 @@ static void test_limits(void) {
         CHECK_INT(limits_apply(&o, false, &limits, &error), 0);
         CHECK(limits_exceed(&config, &limits)); /* no limit is above any */
         limits_default(&config, &o, &limits);
-        CHECK_INT(limits.memory, 1000);
-        CHECK_INT(limits.memory_swap, 2000);
+        CHECK_INT(limits.memory, 1000000);
+        CHECK_INT(limits.memory_swap, 2000000);
         CHECK_INT(limits.pids, 50);
         CHECK(!limits_exceed(&config, &limits));
 
-        o.memory = 600;
+        o.memory = 600000;
         CHECK_INT(limits_apply(&o, true, &limits, &error), 0);
-        CHECK_INT(limits.memory_swap, 1200);
+        CHECK_INT(limits.memory_swap, 1200000);
         CHECK_INT(limits.pids, 50); /* what was not said stays */
         CHECK(!limits_exceed(&config, &limits));
-        o.memory = 1001;
+        o.memory = 1000001;
         CHECK_INT(limits_apply(&o, true, &limits, &error), 0);
         CHECK(limits_exceed(&config, &limits));
 

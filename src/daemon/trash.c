@@ -9,7 +9,7 @@
 #include "daemon/worker-client.h"
 #include "shared/log.h"
 
-#define DELAY_USEC (200ULL * 1000)
+#define DELAY_USEC (1000ULL * 1000)
 
 static void on_removed(const Error *error, Json *result, void *userdata) {
         Manager *m = userdata;
@@ -55,8 +55,7 @@ void manager_empty_trash(Manager *m) {
                 if (r >= 0 && enabled == SD_EVENT_OFF) {
                         r = sd_event_source_set_time_relative(m->trash_source, DELAY_USEC);
                         if (r >= 0)
-                                r = sd_event_source_set_enabled(m->trash_source,
-                                                                SD_EVENT_ONESHOT);
+                                r = sd_event_source_set_enabled(m->trash_source, SD_EVENT_ONESHOT);
                 }
         }
         if (r < 0)

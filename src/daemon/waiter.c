@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "daemon/errors.h"
 #include "daemon/waiter.h"
+#include "daemon/errors.h"
 #include "shared/log.h"
 
 struct Waiter {
@@ -38,7 +38,7 @@ int waiter_add(Container *c, struct Process *p, sd_bus_message *message, uid_t u
         int r;
 
         LIST_FOREACH(other, m->waiters, links)
-                n += other->uid == uid;
+        n += other->uid == uid;
         if (uid != 0 && n >= m->config.user_calls_max)
                 return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED, "Too many calls wait");
         waiter = calloc(1, sizeof(*waiter));

@@ -63,7 +63,7 @@ int worker_check_quota(Manager *m, uid_t uid, sd_bus_error *error) {
         unsigned n = 0;
 
         LIST_FOREACH(worker, m->workers, links)
-                n += worker->uid == uid;
+        n += worker->uid == uid;
         if (uid != 0 && n >= m->config.user_calls_max)
                 return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
                                          "Too many archives and logs are being read by user %u",
@@ -111,8 +111,8 @@ static void describe_end(Worker *worker, const siginfo_t *info) {
                 error_set(&worker->error, ECANCELED, "worker", "canceled");
         else if (worker->error.number == 0 && !worker->result)
                 error_set(&worker->error, EIO, "worker",
-                          info->si_code == CLD_EXITED ? "the worker exited with status %d"
-                                                      : "the worker was killed by signal %d",
+                          info->si_code == CLD_EXITED ? "the worker exited with status %d" :
+                                                        "the worker was killed by signal %d",
                           info->si_status);
 }
 

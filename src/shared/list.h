@@ -46,5 +46,5 @@
 
 /* The body may remove and free `item`, and nothing else. */
 #define LIST_FOREACH(item, head, links)                                                            \
-        for (__typeof__((head) + 0) item = (head), _next_##item;                                        \
+        for (__typeof__((head) + 0) item = (head), _next_##item;                                   \
              item && (_next_##item = item->links.next, 1); item = _next_##item)

@@ -52,7 +52,7 @@ static int grow(Map *map) {
         if (!grown.slots)
                 return -ENOMEM;
         MAP_FOREACH(slot, map)
-                *find(&grown, slot->key) = *slot;
+        *find(&grown, slot->key) = *slot;
         free(map->slots);
         *map = grown;
         return 0;

@@ -12,7 +12,7 @@ static size_t count(const Map *map) {
         size_t n = 0;
 
         MAP_FOREACH(slot, map)
-                n++;
+        n++;
         return n;
 }
 

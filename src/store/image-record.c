@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shared/process.h"
 #include "store/image-record.h"
+#include "shared/process.h"
 
 static void history_step_done(HistoryStep *step) {
         free(step->created_by);

@@ -11,16 +11,16 @@
 
 /* How an image came to be, one step. */
 typedef struct HistoryStep {
-        uint64_t created; /* µs, realtime */
+        uint64_t created;                    /* µs, realtime */
         char *created_by, *comment, *author; /* may be NULL */
         char layer[ID_LENGTH + 1];           /* empty: the step made none */
 } HistoryStep;
 
 typedef struct ImageRecord {
         char id[ID_LENGTH + 1];
-        uint64_t created; /* µs, realtime */
-        char **layers;    /* lowest first, at least one */
-        Json *config;     /* as the OCI specification's member "config"; never NULL */
+        uint64_t created;     /* µs, realtime */
+        char **layers;        /* lowest first, at least one */
+        Json *config;         /* as the OCI specification's member "config"; never NULL */
         HistoryStep *history; /* oldest first */
         size_t n_history;
 } ImageRecord;

@@ -108,7 +108,8 @@ int store_container_open(Store *store, const char *id, const char *name, Error *
 
 /* For people: which layers lie below. */
 static int link_layer(int container, const char *layer) {
-        char name[sizeof("lower/") + ID_LENGTH], target[sizeof("../../../layers//diff") + ID_LENGTH];
+        char name[sizeof("lower/") + ID_LENGTH],
+                target[sizeof("../../../layers//diff") + ID_LENGTH];
 
         snprintf(name, sizeof(name), "lower/%s", layer);
         snprintf(target, sizeof(target), "../../../layers/%s/diff", layer);
@@ -250,8 +251,8 @@ int store_image_write(Store *store, const ImageRecord *record, Error *e) {
         r = image_record_to_json(record, &json);
         if (r >= 0)
                 r = json_replace_file_at(store->images, name, json, false);
-        return r < 0 ? error_set(e, r, "store", "cannot write the record of image %s", record->id)
-                     : 0;
+        return r < 0 ? error_set(e, r, "store", "cannot write the record of image %s", record->id) :
+                       0;
 }
 
 const char *store_name_get(Store *store, const char *name) {

@@ -74,9 +74,10 @@ static void import_intent(Store *store, Intent *intent, const char *name) {
         CHECK(intent->image);
         CHECK_INT(intent_add_layer(intent, "0", 123, layer), 0);
         CHECK_INT(strv_extend(&intent->image->layers, layer), 0);
-        CHECK_INT(image_record_add_step(intent->image,
-                                        &(HistoryStep){.created = 7, .comment = (char *)"imported"}),
-                  0);
+        CHECK_INT(
+                image_record_add_step(intent->image,
+                                      &(HistoryStep){.created = 7, .comment = (char *)"imported"}),
+                0);
         CHECK_INT(strv_extend(&intent->names, name), 0);
 }
 
@@ -279,7 +280,8 @@ static void test_seal_crash(void) {
                 if (steps >= 1)
                         CHECK_INT(store_layer_take(store, intent.sealed, dir, "upper", &error), 0);
                 if (steps >= 2) {
-                        CHECK_INT(store_container_read(store, intent.container, &record, &error), 0);
+                        CHECK_INT(store_container_read(store, intent.container, &record, &error),
+                                  0);
                         CHECK_INT(strv_extend(&record->spec->layers, intent.sealed), 0);
                         CHECK_INT(store_container_write(store, record, &error), 0);
                 }
@@ -325,7 +327,8 @@ static void test_remove(void) {
                         CHECK_INT(store_names_write(store, &error), 0);
                 }
                 if (steps >= 2)
-                        CHECK_INT(unlinkat(store->images, path_of("%s.json", intent.removed), 0), 0);
+                        CHECK_INT(unlinkat(store->images, path_of("%s.json", intent.removed), 0),
+                                  0);
                 store = store_free(store);
                 store = open_store();
                 CHECK_INT(store_load(store, &contents, &error), 0);

@@ -53,6 +53,7 @@ void container_free(Container *container, bool remove_group) {
         event_timer_cancel(&container->timer);
         event_timer_cancel(&container->freeze_timer);
         event_source_remove(&container->oom_source);
+        event_timer_cancel(&container->oom_timer);
         safe_close(container->input);
         logfile_free(container->log);
         if (container->cgroup && remove_group)
@@ -225,6 +226,10 @@ int container_open_log(Container *container, uint64_t max_size, Error *e) {
         return logfile_open(dir, max_size, &container->log, e);
 }
 
+/* How often, and how long after each other, the count of kills is looked at. */
+#define OOM_LOOKS 50
+#define OOM_MSEC 20
+
 static void count_oom_kills(Container *container) {
         Event event = {.type = EVENT_OOM, .finished_at = now_realtime()};
         uint64_t kills;
@@ -236,8 +241,22 @@ static void count_oom_kills(Container *container) {
         server_send_event(container->supervisor->server, &event);
 }
 
+static void on_oom_timer(void *data) {
+        Container *container = data;
+        uint64_t before = container->oom_kills;
+
+        count_oom_kills(container);
+        if (container->oom_kills == before && container->oom_looks++ < OOM_LOOKS)
+                event_timer_set(container->supervisor->loop, &container->oom_timer, OOM_MSEC,
+                                on_oom_timer, container);
+}
+
+/* Version 1 gives notice before it kills, and counts after. */
 static void on_oom(void *data, uint32_t events) {
-        count_oom_kills(data);
+        Container *container = data;
+
+        container->oom_looks = 0;
+        on_oom_timer(container);
 }
 
 void container_watch_oom(Container *container) {

@@ -82,6 +82,8 @@ struct Container {
         unsigned freeze_waited;
 
         EventSource oom_source;
+        EventTimer oom_timer;
+        unsigned oom_looks; /* after the last notice */
         uint64_t oom_kills;
         LIST_LINKS(Container) containers;
 };
