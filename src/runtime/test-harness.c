@@ -280,14 +280,20 @@ ProcessSpec make_process(const char *script) {
         return process;
 }
 
+/* Programs that run at the same time have one each. */
+static char cgroup_parent[32];
+
 /* The parent that cgroup_tree_new() made, in whichever hierarchies. */
 static void remove_cgroup_parent(void) {
+        static const char *const roots[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/*"};
         glob_t found = {};
 
-        CHECK_INT(glob("/sys/fs/cgroup/mydocker-test-runtime", 0, NULL, &found) & ~GLOB_NOMATCH, 0);
-        CHECK_INT(glob("/sys/fs/cgroup/*/mydocker-test-runtime", GLOB_APPEND, NULL, &found) &
-                          ~GLOB_NOMATCH,
-                  0);
+        for (size_t i = 0; i < ELEMENTSOF(roots); i++) {
+                _cleanup_free_ char *pattern = strf("%s%s", roots[i], cgroup_parent);
+
+                CHECK(pattern);
+                CHECK_INT(glob(pattern, i > 0 ? GLOB_APPEND : 0, NULL, &found) & ~GLOB_NOMATCH, 0);
+        }
         for (size_t i = 0; i < found.gl_pathc; i++)
                 CHECK_INT(rmdir(found.gl_pathv[i]), 0);
         globfree(&found);
@@ -322,11 +328,12 @@ int test_run(void (*tests)(void)) {
                 return 77;
         CHECK(mkdtemp(state));
         make_state();
+        snprintf(cgroup_parent, sizeof(cgroup_parent), "/mydocker-test-%d", (int)getpid());
         if (runtime_new(state, -EBADF, &test_runtime, &e) < 0 ||
-            cgroup_tree_new("/mydocker-test-runtime", &test_tree, &e) < 0) {
+            cgroup_tree_new(cgroup_parent, &test_tree, &e) < 0) {
                 fprintf(stderr, "%s: %s\n", e.stage, e.text);
                 nftw(state, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-                return 77;
+                return 1;
         }
         CHECK_INT(runtime_prune_mounts(test_runtime, (const char *const[]){"/usr", NULL}, &e), 0);
         CHECK_OUT(run("true"), "");
