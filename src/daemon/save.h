@@ -6,7 +6,7 @@
 #include "daemon/container.h"
 #include "daemon/image.h"
 
-#define SAVE_FORMAT_DEFAULT "docker-archive"
+#define SAVE_FORMAT_DEFAULT "oci-archive"
 
 bool save_format_is_valid(const char *format);
 
