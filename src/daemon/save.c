@@ -9,7 +9,7 @@
 #include "shared/fd.h"
 #include "shared/log.h"
 
-static const char *const formats[] = {SAVE_FORMAT_DEFAULT, "oci-archive", "rootfs", NULL};
+static const char *const formats[] = {"oci-archive", "docker-archive", "rootfs", NULL};
 
 bool save_format_is_valid(const char *format) {
         return strv_contains((char *const *)formats, format);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fnmatch.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
@@ -200,6 +201,24 @@ int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t si
                 return r;
         }
         return sync && fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int fd_remove_temporary_files(int dir_fd) {
+        _cleanup_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_closedir_ DIR *dir = NULL;
+        struct dirent *entry;
+
+        if (fd < 0)
+                return -errno;
+        dir = fdopendir(fd);
+        if (!dir)
+                return -errno;
+        (void)TAKE_FD(fd);
+        while ((errno = 0, entry = readdir(dir)))
+                if (fnmatch(".*.new", entry->d_name, FNM_PERIOD) == 0 &&
+                    unlinkat(dir_fd, entry->d_name, 0) < 0 && errno != ENOENT)
+                        return -errno;
+        return -errno;
 }
 
 int fd_send_message(int socket, const void *data, size_t size, const int *fds, size_t n_fds) {

@@ -59,6 +59,11 @@ int fd_write_attribute_at(int dir_fd, const char *name, const char *value);
  * Return: 0 or a negative errno. */
 int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t size, bool sync);
 
+/* Deletes the temporary files that an fd_replace_file_at() in this directory left when its process was
+ * killed in the middle. Nobody may be writing into the directory.
+ * Return: 0 or a negative errno. */
+int fd_remove_temporary_files(int dir_fd);
+
 /* Sends one message with descriptors by SCM_RIGHTS (at most FD_PASS_MAX). MSG_NOSIGNAL.
  * Return: 0 or a negative errno (EAGAIN on a full non-blocking socket). */
 #define FD_PASS_MAX 128

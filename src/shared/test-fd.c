@@ -72,6 +72,13 @@ static void test_replace_file(int dir_fd) {
         CHECK_INT(st.st_mode & 07777, 0600);
         CHECK_INT(faccessat(dir_fd, ".record.new", F_OK, 0), -1);
         CHECK_INT(fd_replace_file_at(dir_fd, "no/such", "x", 1, false), -ENOENT);
+
+        write_file(dir_fd, ".record.new", "torn");
+        write_file(dir_fd, "kept.new", "not ours");
+        CHECK_INT(fd_remove_temporary_files(dir_fd), 0);
+        CHECK_INT(faccessat(dir_fd, ".record.new", F_OK, 0), -1);
+        CHECK_INT(faccessat(dir_fd, "kept.new", F_OK, 0), 0);
+        CHECK_INT(faccessat(dir_fd, "record", F_OK, 0), 0);
 }
 
 static void test_messages(void) {

@@ -66,6 +66,7 @@ static int read_names(Store *store, Error *e) {
 
 int store_open(const char *path, Store **ret, Error *e) {
         _cleanup_(store_freep) Store *store = calloc(1, sizeof(Store));
+        int r;
 
         if (!store)
                 return error_oom(e);
@@ -87,6 +88,12 @@ int store_open(const char *path, Store **ret, Error *e) {
                         return error_set(e, *dirs[i].fd, "store", "cannot open %s/%s", store->path,
                                          dirs[i].name);
         }
+        /* A process that is killed while it writes a record leaves the new one half done. */
+        r = fd_remove_temporary_files(store->images);
+        if (r >= 0)
+                r = fd_remove_temporary_files(store->intents);
+        if (r < 0)
+                return error_set(e, r, "store", "cannot tidy %s", store->path);
         TRY(read_names(store, e));
         *ret = TAKE_PTR(store);
         return 0;

@@ -85,11 +85,15 @@ static int open_dir(const char *path, int *ret, Error *e) {
         return 0;
 }
 
+/* A directory of records. */
 static int open_sub_dir(int dir, const char *name, int *ret, Error *e) {
+        int r;
+
         *ret = fd_open_or_make_dir(dir, name, 0700);
         if (*ret < 0)
                 return error_set(e, *ret, "setup", "opening directory %s", name);
-        return 0;
+        r = fd_remove_temporary_files(*ret);
+        return r < 0 ? error_set(e, r, "setup", "tidying directory %s", name) : 0;
 }
 
 /* Two supervisors on the same files would each clear away what belongs to the other. The lock lasts
