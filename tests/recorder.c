@@ -81,6 +81,17 @@ static void ignore(GDBusConnection *connection, const char *sender, const char *
                    const char *interface, const char *signal, GVariant *parameters, gpointer data) {
 }
 
+/* Called when the filter, which runs in another thread, has surely ended. */
+static void release(gpointer data) {
+        Recorder *recorder = data;
+
+        g_object_unref(recorder->connection);
+        g_ptr_array_unref(recorder->lines);
+        g_mutex_clear(&recorder->mutex);
+        g_cond_clear(&recorder->cond);
+        g_free(recorder);
+}
+
 Recorder *recorder_new(GDBusConnection *connection) {
         Recorder *recorder = g_new0(Recorder, 1);
 
@@ -92,18 +103,15 @@ Recorder *recorder_new(GDBusConnection *connection) {
         recorder->subscription =
                 g_dbus_connection_signal_subscribe(connection, MANAGER_NAME, NULL, NULL, NULL, NULL,
                                                    G_DBUS_SIGNAL_FLAGS_NONE, ignore, NULL, NULL);
-        recorder->filter = g_dbus_connection_add_filter(connection, on_message, recorder, NULL);
+        recorder->filter = g_dbus_connection_add_filter(connection, on_message, recorder, release);
         return recorder;
 }
 
 void recorder_free(Recorder *recorder) {
-        g_dbus_connection_signal_unsubscribe(recorder->connection, recorder->subscription);
-        g_dbus_connection_remove_filter(recorder->connection, recorder->filter);
-        g_object_unref(recorder->connection);
-        g_ptr_array_unref(recorder->lines);
-        g_mutex_clear(&recorder->mutex);
-        g_cond_clear(&recorder->cond);
-        g_free(recorder);
+        g_autoptr(GDBusConnection) connection = g_object_ref(recorder->connection);
+
+        g_dbus_connection_signal_unsubscribe(connection, recorder->subscription);
+        g_dbus_connection_remove_filter(connection, recorder->filter);
 }
 
 static int find(Recorder *recorder, guint start, const char *pattern) {
