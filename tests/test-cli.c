@@ -126,35 +126,37 @@ static void test_exec(void) {
         RUN_CASES(cases);
 }
 
+/* No name is hexadecimal, or it could be the beginning of an id. */
 static void test_lifecycle(void) {
         static const Case cases[] = {
-                {"mydocker create --name c busybox sh -c 'echo run; exit 4'", 0, HEX64 "\n", ""},
+                {"mydocker create --name ct busybox sh -c 'echo run; exit 4'", 0, HEX64 "\n", ""},
                 {"mydocker ps", 0, "CONTAINER ID*NAMES\n", ""},
-                {"mydocker ps -a --no-legend 2>/dev/null || mydocker ps -a", 0, "*Created*c\n", ""},
-                {"mydocker create --name c busybox true", 125, "",
-                 "*Conflict. The container name \"/c\" is already in use by container \"" HEX64
+                {"mydocker ps -a --no-legend 2>/dev/null || mydocker ps -a", 0, "*Created*ct\n",
+                 ""},
+                {"mydocker create --name ct busybox true", 125, "",
+                 "*Conflict. The container name \"/ct\" is already in use by container \"" HEX64
                  "\"*"},
-                {"mydocker start c", 0, "c\n", ""},
-                {"mydocker wait c", 0, "4\n", ""},
-                {"mydocker logs c", 0, "run\n", ""},
-                {"mydocker start -a c", 4, "run\n", ""},
-                {"mydocker logs c", 0, "run\nrun\n", ""},
-                {"mydocker logs --tail 1 c", 0, "run\n", ""},
-                {"mydocker logs -t c", 0, "20*T*Z run\n20*T*Z run\n", ""},
-                {"mydocker ps -a", 0, "*Exited (4) * ago*c\n", ""},
-                {"mydocker rename c d", 0, "", ""},
-                {"mydocker rm c d", 1, "d\n", "Error: No such container: c\n"},
-                {"mydocker run -d --name c busybox sh -c 'trap \"exit 6\" TERM; while :; do sleep 0.1; done'",
+                {"mydocker start ct", 0, "ct\n", ""},
+                {"mydocker wait ct", 0, "4\n", ""},
+                {"mydocker logs ct", 0, "run\n", ""},
+                {"mydocker start -a ct", 4, "run\n", ""},
+                {"mydocker logs ct", 0, "run\nrun\n", ""},
+                {"mydocker logs --tail 1 ct", 0, "run\n", ""},
+                {"mydocker logs -t ct", 0, "20*T*Z run\n20*T*Z run\n", ""},
+                {"mydocker ps -a", 0, "*Exited (4) * ago*ct\n", ""},
+                {"mydocker rename ct dt", 0, "", ""},
+                {"mydocker rm ct dt", 1, "dt\n", "Error: No such container: ct\n"},
+                {"mydocker run -d --name ct busybox sh -c 'trap \"exit 6\" TERM; while :; do sleep 0.1; done'",
                  0, HEX64 "\n", ""},
-                {"sleep 0.5; mydocker rm c", 1, "", "*running*"},
-                {"mydocker stop c", 0, "c\n", ""},
+                {"sleep 0.5; mydocker rm ct", 1, "", "*running*"},
+                {"mydocker stop ct", 0, "ct\n", ""},
                 {"mydocker ps -a --filter exited=6 -q", 0, HEX12 "\n", ""},
-                {"mydocker restart -t 0 c", 0, "c\n", ""},
-                {"mydocker stop -t 0 c", 0, "c\n", ""},
-                {"mydocker wait c", 0, "137\n", ""},
+                {"mydocker restart -t 0 ct", 0, "ct\n", ""},
+                {"mydocker stop -t 0 ct", 0, "ct\n", ""},
+                {"mydocker wait ct", 0, "137\n", ""},
                 {"mydocker rm $(mydocker ps -aq)", 0, HEX12 "\n", ""},
-                {"mydocker run -d --rm --name c busybox sleep 1000", 0, HEX64 "\n", ""},
-                {"mydocker kill -s TERM c; mydocker kill -s 9 c", 0, "c\nc\n", ""},
+                {"mydocker run -d --rm --name ct busybox sleep 1000", 0, HEX64 "\n", ""},
+                {"mydocker kill -s TERM ct; mydocker kill -s 9 ct", 0, "ct\nct\n", ""},
         };
 
         RUN_CASES(cases);
