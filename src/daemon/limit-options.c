@@ -33,7 +33,7 @@ static int check(const LimitOptions *o, bool update, sd_bus_error *error) {
                 return bad(error, "memory", "is less than 524288");
         if (o->cpu_shares != LIMIT_UNSET && o->cpu_shares == 1)
                 return bad(error, "cpu-shares", "is less than 2");
-        if (o->cpus != -1 && !(o->cpus == 0 && !update) && !(o->cpus >= 0.01 && o->cpus <= 8192))
+        if (!isnan(o->cpus) && !(o->cpus == 0 && !update) && !(o->cpus >= 0.01 && o->cpus <= 8192))
                 return bad(error, "cpus", "is not between 0.01 and 8192");
         if (o->cpuset && update && isempty(o->cpuset))
                 return bad(error, "cpuset", "is empty, but a limit cannot be lifted");
@@ -54,7 +54,7 @@ int limits_apply(const LimitOptions *o, bool update, Limits *limits, sd_bus_erro
                 return bad(error, "memory-swap", "is less than memory, which it includes");
         if (limits->memory_swap != 0 && limits->memory == 0)
                 return bad(error, "memory-swap", "needs memory");
-        if (o->cpus != -1)
+        if (!isnan(o->cpus))
                 limits->cpus = o->cpus;
         if (o->cpu_shares != LIMIT_UNSET)
                 limits->cpu_shares = o->cpu_shares;
@@ -71,7 +71,7 @@ void limits_default(const Config *config, const LimitOptions *o, Limits *limits)
                 limits->memory = config->ceiling_memory;
                 limits->memory_swap = 2 * limits->memory;
         }
-        if (o->cpus == -1)
+        if (isnan(o->cpus))
                 limits->cpus = config->ceiling_cpus;
         if (o->pids == LIMIT_UNSET)
                 limits->pids = config->ceiling_pids;

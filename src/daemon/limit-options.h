@@ -3,6 +3,8 @@
 
 /* Limits as options: what was asked for, whether it is possible, and whether it needs a permission. */
 
+#include <math.h>
+
 #include "daemon/manager.h"
 #include "daemon/options.h"
 #include "protocol/spec.h"
@@ -16,9 +18,10 @@ typedef struct LimitOptions {
         uint64_t pids;
 } LimitOptions;
 
+/* Neither can be given: options_read() refuses them. */
 #define LIMIT_UNSET UINT64_MAX
 #define LIMIT_OPTIONS_INIT                                                                         \
-        ((LimitOptions){LIMIT_UNSET, LIMIT_UNSET, -1, LIMIT_UNSET, NULL, LIMIT_UNSET})
+        ((LimitOptions){LIMIT_UNSET, LIMIT_UNSET, NAN, LIMIT_UNSET, NULL, LIMIT_UNSET})
 
 /* The lines of an option table for a LimitOptions at `offset` of a structure. */
 #define LIMIT_OPTION_LINES(base)                                                                   \

@@ -70,7 +70,8 @@ static int find_start(const LogFile files[static 2], const char *cursor, size_t 
 
 /* Reads whole lines of one file. Return: 0 or a negative errno. */
 static int read_lines(const LogFile *file, uint64_t offset, size_t max, LogPiece *ret, Error *e) {
-        size_t size = MIN(max, (size_t)MIN(file->size - offset, (uint64_t)LOG_PIECE_MAX));
+        uint64_t left = MIN(file->size - offset, (uint64_t)LOG_PIECE_MAX);
+        size_t size = MIN(max, (size_t)left);
         char *last;
         ssize_t n;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <math.h>
 
 #include "daemon/errors.h"
 #include "daemon/options.h"
@@ -168,6 +169,13 @@ static int read_value(sd_bus_message *message, const Option *option, Budget *bud
         case OPTION_VOLUMES:
         case OPTION_VOLUME_FDS:
                 return read_volumes(message, budget, option->type == OPTION_VOLUME_FDS, target);
+        case OPTION_U64:
+                TRY(sd_bus_message_read_basic(message, 't', target));
+                /* Larger ones are no sizes, times or numbers, and our records cannot hold them. */
+                return *(uint64_t *)target > INT64_MAX ? -ERANGE : 0;
+        case OPTION_DOUBLE:
+                TRY(sd_bus_message_read_basic(message, 'd', target));
+                return isfinite(*(double *)target) ? 0 : -ERANGE;
         default:
                 return sd_bus_message_read_basic(message, signatures[option->type][0], target);
         }
@@ -190,7 +198,7 @@ static int read_option(sd_bus_message *message, const Option *option, Budget *bu
         if (r == -E2BIG)
                 return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Option %s is too long",
                                          option->key);
-        if (r == -EINVAL)
+        if (r == -EINVAL || r == -ERANGE)
                 return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Option %s is not valid",
                                          option->key);
         if (r < 0)

@@ -102,7 +102,11 @@ static void test_refused(void) {
         check_refused(message("a{sv}", 1, "hostname", "s", "-x"), "hostname");
         check_refused(message("a{sv}", 1, "stop-signal", "i", 65), "stop-signal");
         check_refused(message("a{sv}", 1, "cpus", "d", 0.001), "cpus");
-        check_refused(message("a{sv}", 1, "cpus", "d", -2.0), "cpus");
+        check_refused(message("a{sv}", 1, "cpus", "d", -1.0), "cpus");
+        check_refused(message("a{sv}", 1, "cpus", "d", (double)NAN), "cpus");
+        check_refused(message("a{sv}", 1, "cpus", "d", (double)INFINITY), "cpus");
+        check_refused(message("a{sv}", 1, "pids", "t", UINT64_MAX), "pids");
+        check_refused(message("a{sv}", 1, "memory", "t", UINT64_MAX), "memory");
         check_refused(message("a{sv}", 1, "cpuset", "s", "0-"), "cpuset");
         check_refused(message("a{sv}", 1, "cpu-shares", "t", (uint64_t)1), "cpu-shares");
         check_refused(message("a{sv}", 2, "memory", "t", (uint64_t)1048576, "memory-swap", "t",

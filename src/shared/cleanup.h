@@ -15,8 +15,19 @@
 #define _unused_ __attribute__((unused))
 
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+/* Each argument is evaluated once: it may be a call. */
+#define MIN(a, b)                                                                                  \
+        ({                                                                                         \
+                __typeof__(a) _min_a = (a);                                                        \
+                __typeof__(b) _min_b = (b);                                                        \
+                _min_a < _min_b ? _min_a : _min_b;                                                 \
+        })
+#define MAX(a, b)                                                                                  \
+        ({                                                                                         \
+                __typeof__(a) _max_a = (a);                                                        \
+                __typeof__(b) _max_b = (b);                                                        \
+                _max_a > _max_b ? _max_a : _max_b;                                                 \
+        })
 
 /* The pointer, which the caller now owns; the variable is left NULL. */
 #define TAKE_PTR(p)                                                                                \

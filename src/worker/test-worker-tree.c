@@ -175,6 +175,30 @@ static void test_copy(void) {
         CHECK_INT(tree_remove(AT_FDCWD, "staging", &error), 0);
 }
 
+/* The one thing that is wrong is what is said: the disk is full. */
+static void test_copy_full_disk(void) {
+        const Work work = {.type = WORK_COPY, .tail = -1};
+        _cleanup_free_ char *data = calloc(1, 3 << 20);
+        int fds[2], fd;
+        Error error = {};
+
+        CHECK(data && mkdir("large", 0755) >= 0 && mkdir("small", 0755) >= 0);
+        memset(data, 'x', 3 << 20);
+        fd = open("large/data", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        CHECK(fd >= 0);
+        CHECK_INT(fd_write_all(fd, data, 3 << 20), 0);
+        close(fd);
+        CHECK(mount("small", "small", "tmpfs", 0, "size=1m") >= 0);
+        fds[0] = open_dir("large");
+        fds[1] = open_dir("small");
+        CHECK(!do_work(&work, fds, 2, &error));
+        CHECK_INT(error.number, ENOSPC);
+        CHECK(strstr(error.text, "/data"));
+        close(fds[0]);
+        close(fds[1]);
+        CHECK(umount("small") >= 0);
+}
+
 static void test_volumes(void) {
         char *targets[] = {(char *)"/var/run/volume",      (char *)"/data-file",
                            (char *)"/data/inner",          (char *)"/data",
@@ -257,6 +281,7 @@ int main(void) {
         test_size();
         test_remove();
         test_copy();
+        test_copy_full_disk();
         test_volumes();
         test_daemon_gone();
         test_remove_mount();
