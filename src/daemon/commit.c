@@ -156,20 +156,28 @@ static void on_progress(double progress, void *userdata) {
         job_progress(commit->job, progress);
 }
 
-static void on_volumes_copied(const Error *error, Json *result, void *userdata) {
-        Commit *commit = userdata;
+/* Notes the layer that a worker has made at `path` of the staging directory. Return: whether the commit
+ * goes on; if not, it has ended. */
+static bool take_layer(Commit *commit, const Error *error, Json *result, const char *path,
+                       char id[static ID_LENGTH + 1]) {
         uint64_t size = 0;
         Error e = ERROR_INIT;
 
         if (!goes_on(commit, error))
-                return;
-        if (json_get_u64(result, "size", &size) < 0 ||
-            intent_add_layer(&commit->intent, "volumes/0", size, commit->volumes) < 0) {
-                error_oom(&e);
-                fail(commit, &e);
-                return;
-        }
-        store(commit);
+                return false;
+        if (json_get_u64(result, "size", &size) >= 0 &&
+            intent_add_layer(&commit->intent, path, size, id) >= 0)
+                return true;
+        error_oom(&e);
+        fail(commit, &e);
+        return false;
+}
+
+static void on_volumes_copied(const Error *error, Json *result, void *userdata) {
+        Commit *commit = userdata;
+
+        if (take_layer(commit, error, result, "volumes/0", commit->volumes))
+                store(commit);
 }
 
 static int copy_volumes(Commit *commit, int view, Error *e) {
@@ -231,18 +239,9 @@ static void begin_volumes(Commit *commit) {
 
 static void on_upper_copied(const Error *error, Json *result, void *userdata) {
         Commit *commit = userdata;
-        uint64_t size = 0;
-        Error e = ERROR_INIT;
 
-        if (!goes_on(commit, error))
-                return;
-        if (json_get_u64(result, "size", &size) < 0 ||
-            intent_add_layer(&commit->intent, "upper/0", size, commit->upper) < 0) {
-                error_oom(&e);
-                fail(commit, &e);
-                return;
-        }
-        begin_volumes(commit);
+        if (take_layer(commit, error, result, "upper/0", commit->upper))
+                begin_volumes(commit);
 }
 
 static int copy_upper(Commit *commit, Error *e) {
