@@ -35,9 +35,10 @@ static int add(Members *members, const Reader *reader, struct archive_entry *ent
         const char *name = archive_entry_pathname(entry);
         const char *symlink = archive_entry_symlink(entry);
         const char *hardlink = archive_entry_hardlink(entry);
+        int64_t size = archive_entry_size(entry);
         Member member = {
                 .position = start + archive_read_header_position(reader->archive),
-                .size = (uint64_t)MAX(archive_entry_size(entry), 0),
+                .size = size > 0 ? (uint64_t)size : 0,
         };
 
         if (!name || (!symlink && !hardlink && archive_entry_filetype(entry) != AE_IFREG))
