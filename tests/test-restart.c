@@ -149,6 +149,23 @@ static void test_interrupted(void) {
         }
 }
 
+/* The daemon was killed when a removed container's directory was in the trash already, and nothing else of it was
+ * gone: the harness sees that nothing stays. */
+static void test_half_removed(void) {
+        g_autofree char *path = container_run(NULL, "sleep 1000");
+        const char *id = strrchr(path, '/') + 1;
+        guint32 pid = bus_property_uint(path, "Pid");
+
+        daemon_kill(SIGKILL);
+        g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+        expect(0, "", "", "while [ ! -e %s/run/exits/%s.json ]; do sleep 0.05; done", sandbox_dir(),
+               id);
+        expect(0, "", "", "mv %s/state/containers/%s %s/state/trash", sandbox_dir(), id,
+               sandbox_dir());
+        daemon_start();
+        CHECK(!bus_object_exists(path));
+}
+
 /* A daemon that starts while the name is still taken, or twice, does no harm. */
 static void test_second_daemon(void) {
         g_autofree char *path = container_run(NULL, "sleep 1000");
@@ -171,6 +188,7 @@ int main(int argc, char *argv[]) {
         harness_add("/restart/ended-meanwhile", test_ended_meanwhile);
         harness_add("/restart/killed-meanwhile", test_killed_meanwhile);
         harness_add("/restart/interrupted", test_interrupted);
+        harness_add("/restart/half-removed", test_half_removed);
         harness_add("/restart/second-daemon", test_second_daemon);
         return harness_run();
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
 #include <stdarg.h>
 
 #include "daemon/authorize.h"
 #include "daemon/call.h"
 #include "daemon/container.h"
 #include "daemon/errors.h"
+#include "daemon/exit-record.h"
 #include "daemon/image.h"
 #include "daemon/process.h"
 #include "daemon/supervisor-client.h"
@@ -341,15 +341,6 @@ int container_authorize(Container *c, sd_bus_message *message, bool owner_may, c
                                details, error);
 }
 
-/* The supervisor's record of how it ended is of no more use once ours has it. */
-static void forget_exit_record(Container *c) {
-        _cleanup_free_ char *path = NULL;
-
-        path = strf("%s/exits/%s.json", c->manager->config.runtime_dir, c->record->spec->id);
-        if (path && unlink(path) < 0 && errno != ENOENT)
-                log_errno(LOG_WARNING, errno, "Cannot remove %s", path);
-}
-
 static void run_exit_hooks(Container *c) {
         ExitHook *hooks = TAKE_PTR(c->exit_hooks);
 
@@ -399,6 +390,7 @@ void container_exited(Container *c, const Event *event) {
                 container_save(c);
         run_exit_hooks(c);
         container_settle(c);
-        forget_exit_record(c);
+        /* Of no more use once ours says the same. */
+        exit_record_forget(m, record->spec->id);
         container_unref(c);
 }

@@ -5,6 +5,7 @@
 
 #include "daemon/authorize.h"
 #include "daemon/container.h"
+#include "daemon/exit-record.h"
 #include "daemon/image.h"
 #include "daemon/job.h"
 #include "daemon/manager.h"
@@ -215,19 +216,11 @@ static bool reconcile_running(Container *c, const InventoryContainer *found) {
 
 /* A container that does not run: it may have ended while nobody listened. */
 static void reconcile_ended(Container *c) {
-        _cleanup_free_ char *path = NULL;
-        _cleanup_json_ Json *json = NULL;
-        Event event = {.status = -1, .finished_at = now_realtime()};
-        bool known = false;
+        Event event = {.status = -1, .finished_at = now_realtime()}, recorded;
+        bool known = exit_record_read(c->manager, c->record->spec->id, &recorded);
 
-        path = strf("%s/exits/%s.json", c->manager->config.runtime_dir, c->record->spec->id);
-        if (path && json_read_file_at(AT_FDCWD, path, RECORD_SIZE_MAX, &json) >= 0) {
-                Event recorded;
-
-                known = event_decode(json, &recorded) >= 0;
-                if (known)
-                        event = recorded;
-        }
+        if (known)
+                event = recorded;
         if (!known && !container_is_up(c) && c->record->state != RECORD_RUNNING)
                 return;
         if (!known)
@@ -290,6 +283,7 @@ void manager_reconcile(Manager *m, Inventory *inventory) {
                 sd_event_exit(m->event, EXIT_FAILURE);
                 return;
         }
+        exit_records_sweep(m);
         manager_empty_trash(m);
         layers_count(m);
 }
@@ -298,8 +292,12 @@ void manager_on_event(Manager *m, const Event *event) {
         Container *c = container_by_id(m, event->container);
         Process *p;
 
-        if (!c)
-                return; /* one that was never confirmed, or is already gone */
+        if (!c) {
+                /* One that was never confirmed, or is already gone. */
+                if (event->type == EVENT_EXITED && event->process == 0)
+                        exit_record_forget(m, event->container);
+                return;
+        }
         if (event->type == EVENT_OOM) {
                 c->record->oom_killed = true;
                 container_changed(c, "OOMKilled", NULL);
