@@ -12,6 +12,8 @@ static bool support(struct archive *a, ReaderKind kind) {
                archive_read_support_filter_bzip2(a) == ARCHIVE_OK &&
                archive_read_support_filter_xz(a) == ARCHIVE_OK &&
                archive_read_support_filter_lzma(a) == ARCHIVE_OK &&
+               archive_read_support_filter_lzip(a) == ARCHIVE_OK &&
+               archive_read_support_filter_lz4(a) == ARCHIVE_OK &&
                archive_read_support_filter_zstd(a) == ARCHIVE_OK;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -10,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "shared/strutil.h"
 #include "worker/sandbox.h"
@@ -52,7 +54,6 @@ static const uint16_t allowed_calls[] = {
         SYS_pwrite64,
         SYS_lseek,
         SYS_close,
-        SYS_fcntl,
         SYS_fstat,
         SYS_newfstatat,
         SYS_statx,
@@ -85,6 +86,7 @@ static const uint16_t allowed_calls[] = {
         SYS_utimensat,
         SYS_fgetxattr,
         SYS_fsetxattr,
+        SYS_fremovexattr,
         SYS_flistxattr,
         /* the log and the daemon */
         SYS_inotify_init1,
@@ -102,7 +104,6 @@ static const uint16_t allowed_calls[] = {
         SYS_futex,
         SYS_getpid,
         SYS_gettid,
-        SYS_tgkill,
         SYS_capget,
         SYS_capset,
         SYS_rt_sigaction,
@@ -116,10 +117,21 @@ static const uint16_t allowed_calls[] = {
         SYS_exit_group,
 };
 
-static const uint32_t allowed_ioctls[] = {
-        (uint32_t)FICLONE,
-        (uint32_t)FS_IOC_GETFLAGS,
-        (uint32_t)FS_IOC_SETFLAGS,
+/* Calls that are allowed if one argument has one of these values; the kernel looks only at the
+ * lower half of each. */
+static const struct {
+        uint32_t call;
+        uint32_t argument;
+        uint32_t values[6];
+        size_t n_values;
+} restricted_calls[] = {
+        {SYS_ioctl,
+         1,
+         {(uint32_t)FICLONE, (uint32_t)FS_IOC_GETFLAGS, (uint32_t)FS_IOC_SETFLAGS},
+         3},
+        /* Not F_SETOWN and F_SETSIG: with them a process of root's can have any signal sent to any
+         * other process. */
+        {SYS_fcntl, 1, {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL}, 6},
 };
 
 #if defined(__x86_64__)
@@ -134,42 +146,66 @@ static const uint32_t allowed_ioctls[] = {
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define REFUSE BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
 
+/* Leaves room for more values in each of the restricted calls. */
+typedef struct Filter {
+        struct sock_filter code[24 + 24 * ELEMENTSOF(restricted_calls) +
+                                2 * ELEMENTSOF(allowed_calls)];
+        size_t n;
+} Filter;
+
+static void add(Filter *filter, struct sock_filter instruction) {
+        filter->code[filter->n++] = instruction;
+}
+
+#define ADD(instruction) add(filter, (struct sock_filter)instruction)
+
+/* Allows `call` if the lower half of one argument is one of `values`. The number of the call is
+ * loaded, and still is afterwards. */
+static void add_restricted(Filter *filter, uint32_t call, uint32_t argument, const uint32_t *values,
+                           size_t n) {
+        ADD(UNLESS_EQUAL_SKIP(call, (uint8_t)(2 + 2 * n)));
+        ADD(LOAD(args[argument]));
+        for (size_t i = 0; i < n; i++) {
+                ADD(UNLESS_EQUAL_SKIP(values[i], 1));
+                ADD(ALLOW);
+        }
+        ADD(REFUSE);
+}
+
+static void add_head(Filter *filter) {
+        ADD(LOAD(arch));
+        ADD(UNLESS_EQUAL_SKIP(AUDIT_ARCH_OWN, 1));
+        ADD(BPF_STMT(BPF_JMP | BPF_JA, 1));
+        ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+        ADD(LOAD(nr));
+        /* mmap and mprotect: the protection is the third argument of both */
+        ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0));
+        ADD(UNLESS_EQUAL_SKIP(SYS_mprotect, 4));
+        ADD(LOAD(args[2]));
+        ADD(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0));
+        ADD(ALLOW);
+        ADD(REFUSE);
+}
+
 /* Refuses (EPERM) all but the lists above; memory may not be made executable. */
 static int load_filter(void) {
-        const struct sock_filter head[] = {
-                LOAD(arch),
-                UNLESS_EQUAL_SKIP(AUDIT_ARCH_OWN, 1),
-                BPF_STMT(BPF_JMP | BPF_JA, 1),
-                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-                LOAD(nr),
-                /* mmap and mprotect: the protection is the third argument of both */
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0),
-                UNLESS_EQUAL_SKIP(SYS_mprotect, 4),
-                LOAD(args[2]),
-                BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0),
-                ALLOW,
-                REFUSE,
-                UNLESS_EQUAL_SKIP(SYS_ioctl, 2 + 2 * ELEMENTSOF(allowed_ioctls)),
-                LOAD(args[1]),
-        };
-        struct sock_filter code[ELEMENTSOF(head) + 2 * ELEMENTSOF(allowed_ioctls) +
-                                2 * ELEMENTSOF(allowed_calls) + 2];
-        struct sock_fprog program = {.filter = code};
-        size_t n = 0;
+        /* abort(3) and the like. To the kernel this process may signal every other one of root's,
+         * whatever its capabilities. */
+        const uint32_t own_pid = (uint32_t)getpid();
+        Filter whole = {}, *filter = &whole;
+        struct sock_fprog program = {.filter = whole.code};
 
-        for (size_t i = 0; i < ELEMENTSOF(head); i++)
-                code[n++] = head[i];
-        for (size_t i = 0; i < ELEMENTSOF(allowed_ioctls); i++) {
-                code[n++] = (struct sock_filter)UNLESS_EQUAL_SKIP(allowed_ioctls[i], 1);
-                code[n++] = (struct sock_filter)ALLOW;
-        }
-        code[n++] = (struct sock_filter)REFUSE;
+        add_head(filter);
+        for (size_t i = 0; i < ELEMENTSOF(restricted_calls); i++)
+                add_restricted(filter, restricted_calls[i].call, restricted_calls[i].argument,
+                               restricted_calls[i].values, restricted_calls[i].n_values);
+        add_restricted(filter, SYS_tgkill, 0, &own_pid, 1);
         for (size_t i = 0; i < ELEMENTSOF(allowed_calls); i++) {
-                code[n++] = (struct sock_filter)UNLESS_EQUAL_SKIP(allowed_calls[i], 1);
-                code[n++] = (struct sock_filter)ALLOW;
+                ADD(UNLESS_EQUAL_SKIP(allowed_calls[i], 1));
+                ADD(ALLOW);
         }
-        code[n++] = (struct sock_filter)REFUSE;
-        program.len = (unsigned short)n;
+        ADD(REFUSE);
+        program.len = (unsigned short)whole.n;
         return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
 }
 

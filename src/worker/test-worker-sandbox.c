@@ -44,6 +44,10 @@ static void check_calls(void) {
 
         CHECK_REFUSED(execve("/bin/sh", argv, NULL));
         CHECK_REFUSED(socket(AF_UNIX, SOCK_STREAM, 0));
+        CHECK_REFUSED(socket(AF_INET, SOCK_STREAM, 0));
+        CHECK_REFUSED(socket(AF_NETLINK, SOCK_RAW, 0));
+        CHECK_REFUSED(connect(WORKER_SOCKET_FD, NULL, 0));
+        CHECK_REFUSED(recvmsg(WORKER_SOCKET_FD, NULL, 0));
         CHECK_REFUSED(mount("none", "/", "tmpfs", 0, NULL));
         CHECK_REFUSED(syscall(SYS_open_tree, AT_FDCWD, "/", 1));
         CHECK_REFUSED(unshare(CLONE_NEWUSER));
@@ -51,9 +55,30 @@ static void check_calls(void) {
         CHECK_REFUSED(fork());
         CHECK_REFUSED(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
         CHECK_REFUSED(kill(getppid(), 0));
+        CHECK_REFUSED(syscall(SYS_tgkill, getppid(), getppid(), 0));
+        CHECK_REFUSED(syscall(SYS_tkill, getppid(), 0));
+        CHECK_REFUSED(syscall(SYS_rt_sigqueueinfo, getppid(), SIGKILL, NULL));
+        CHECK(syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0) >= 0);
+        /* A signal when the socket has something to read, of any number, to any process. */
+        CHECK_REFUSED(fcntl(WORKER_SOCKET_FD, F_SETOWN, getppid()));
+        CHECK_REFUSED(fcntl(WORKER_SOCKET_FD, F_SETOWN_EX, NULL));
+        CHECK_REFUSED(fcntl(WORKER_SOCKET_FD, F_SETSIG, SIGKILL));
+        CHECK_REFUSED(fcntl(WORKER_SOCKET_FD, F_NOTIFY, 0));
+        CHECK_REFUSED(ioctl(WORKER_SOCKET_FD, FIOSETOWN, NULL));
         CHECK_REFUSED(syscall(SYS_pidfd_open, getppid(), 0));
+        CHECK_REFUSED(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0));
+        CHECK_REFUSED(syscall(SYS_pidfd_getfd, 0, 0, 0));
+        CHECK_REFUSED(syscall(SYS_setns, WORKER_SOCKET_FD, 0));
+        CHECK_REFUSED(syscall(SYS_pivot_root, "/", "/"));
+        CHECK_REFUSED(syscall(SYS_fsopen, "tmpfs", 0));
+        CHECK_REFUSED(umount2("/", MNT_DETACH));
+        CHECK_REFUSED(syscall(SYS_io_uring_setup, 1, NULL));
+        CHECK_REFUSED(syscall(SYS_keyctl, 0, 0, 0, 0, 0));
+        CHECK_REFUSED(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
+        CHECK_REFUSED(syscall(SYS_userfaultfd, 0));
         CHECK_REFUSED(chroot("/"));
         CHECK_REFUSED(chdir("/"));
+        CHECK_REFUSED(fchdir(WORKER_SOCKET_FD));
         CHECK_REFUSED(setuid(1000));
         CHECK_REFUSED(syscall(SYS_bpf, 0, NULL, 0));
         CHECK_REFUSED(syscall(SYS_init_module, NULL, 0, ""));
