@@ -108,6 +108,7 @@ void supervisor_kill(void) {
 }
 
 void daemon_start(void) {
+        jobs_forget();
         expect(0, NULL, NULL, "%s/start-daemon", sandbox_dir());
 }
 

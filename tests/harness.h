@@ -144,6 +144,9 @@ char *container_raw_log(const char *path, const char *options);
 
 /* Waits for a job's end. Return: its results, to be unreferenced; NULL if it failed, *error_name then says how (to be freed). */
 GVariant *job_finish(const char *job, char **error_name);
+/* Forgets the ends of jobs, also of those that commands began: a daemon that is started again counts from the
+ * beginning. */
+void jobs_forget(void);
 /* Imports an archive. Return: the image's path, to be freed, or NULL with *error_name set as above. */
 char *image_import(const char *file, const char *name, char **error_name);
 /* The image's path, to be freed; NULL when there is none. */

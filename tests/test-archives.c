@@ -211,6 +211,74 @@ static void test_round_trips(void) {
         expect(0, NULL, "", "mydocker rmi two:layers");
 }
 
+/* Packed in every way that people use, from a file and from a pipe. */
+static void test_compressed(void) {
+        static const char *const programs[] = {"gzip -1", "bzip2 -1", "xz -0",   "lzma -0",
+                                               "lzip -0", "zstd -1",  "lz4 -1q", "cat"};
+
+        for (guint i = 0; i < G_N_ELEMENTS(programs); i++) {
+                expect(0, "", "", "%s < busybox.tar > packed", programs[i]);
+                if (i % 2)
+                        expect(0, "sha256:*", "", "mydocker import packed packed");
+                else
+                        expect(0, "sha256:*", "", "cat packed | mydocker import - packed");
+                expect(0, programs[i], "", "mydocker run --rm packed echo -n '%s'", programs[i]);
+                expect(0, "Untagged: packed:latest\nDeleted: *", "", "mydocker rmi packed");
+        }
+        expect(0, "", "", "rm packed");
+}
+
+/* An image that is there already is not made a second time: not when its archive is read twice, and not when
+ * the archive was written here. Layers are shared. */
+static void test_known(void) {
+        g_autofree char *id = NULL, *same = NULL, *layers = NULL, *image = NULL, *other = NULL;
+
+        expect(0, NULL, "",
+               "mydocker tag busybox one:first && mydocker save -o one.tar one:first && mydocker rmi one:first");
+        shell(&layers, NULL, "ls %s/state/layers", sandbox_dir());
+        image = image_find("busybox");
+        expect(0, "Loaded image: one:first\n", "", "mydocker load -i one.tar");
+        same = image_find("one:first");
+        check_text("the image that was saved", same, image);
+        expect(0, layers, "", "ls %s/state/layers", sandbox_dir());
+        expect(0, NULL, "", "mydocker rmi one:first");
+
+        /* The same for one that comes from elsewhere. */
+        expect(0, "", "",
+               "mkdir x && tar -xf one.tar -C x && cd x && python3 -c '"
+               "import hashlib, json, os\n"
+               "def read(digest): return json.load(open(\"blobs/sha256/\" + digest[7:]))\n"
+               "def write(value):\n"
+               "    text = json.dumps(value).encode(); digest = hashlib.sha256(text).hexdigest()\n"
+               "    open(\"blobs/sha256/\" + digest, \"wb\").write(text)\n"
+               "    return {\"digest\": \"sha256:\" + digest, \"size\": len(text)}\n"
+               "index = json.load(open(\"index.json\"))\n"
+               "manifest = read(index[\"manifests\"][0][\"digest\"])\n"
+               "config = read(manifest[\"config\"][\"digest\"])\n"
+               "config[\"config\"][\"Labels\"] = {\"from\": \"elsewhere\"}\n"
+               "config[\"history\"] = [{\"created_by\": \"nothing\", \"empty_layer\": True},\n"
+               "    {\"created\": \"2001-02-03T04:05:06.789Z\", \"created_by\": \"elsewhere\", \"comment\": \"known\"}]\n"
+               "manifest[\"config\"].update(write(config))\n"
+               "index[\"manifests\"][0].update(write(manifest))\n"
+               "json.dump(index, open(\"index.json\", \"w\"))' && tar -cf ../two.tar *");
+        for (int i = 0; i < 2; i++)
+                expect(0, "Loaded image: one:first\n", "", "mydocker load -i two.tar");
+        shell(&id, NULL, "mydocker images -q --no-trunc | sort -u | wc -l");
+        check_text("images", id, "2\n");
+        other = image_find("one:first");
+        CHECK(g_strcmp0(other, image));
+        expect(0, "elsewhere\n", "", "mydocker inspect one:first | grep -o elsewhere | head -n 1");
+        {
+                g_autoptr(GVariant) reply = bus_call(other, "GetHistory", "(@a{sv} {},)");
+                g_autofree char *text = g_variant_print(reply, FALSE);
+
+                check_text("history", text,
+                           "*'created': <uint64 981173106789000>*elsewhere*known*nothing*");
+        }
+        expect(0, NULL, "", "mydocker rmi one:first && rm -r x one.tar two.tar");
+        bus_check_property(NULL, "ImagesCount", "1");
+}
+
 /* Manifests that lie. `edit` is a shell line run in the unpacked archive. */
 static void test_hostile_manifests(void) {
         static const struct {
@@ -316,6 +384,7 @@ static void test_full_disk(void) {
         big = image_import("big.tar", "big", &error_name);
         CHECK(!big);
         check_text("error", error_name, "org.mydocker.Error.*");
+        expect(1, "", "Error: *./data*: No space left on device\n", "mydocker import big.tar big");
         leaks_check(before);
 
         /* A container that fills it gets the error itself; its commit fails, and it can be removed. */
@@ -328,6 +397,8 @@ static void test_full_disk(void) {
         results = job_finish(job, &error_name);
         CHECK(!results);
         check_text("error", error_name, "org.mydocker.Error.*");
+        expect(1, "", "Error: *No space left on device\n", "mydocker commit %s full",
+               strrchr(path, '/') + 1);
         again = container_exec(path, "head -c 50000000 /dev/zero > /more 2>/dev/null; echo $?");
         check_text("a write on a full disk", again, "1\n");
         container_remove(path);
@@ -348,6 +419,8 @@ int main(int argc, char *argv[]) {
         harness_add("/archives/links", test_links);
         harness_add("/archives/accepted", test_accepted);
         harness_add("/archives/round-trips", test_round_trips);
+        harness_add("/archives/compressed", test_compressed);
+        harness_add("/archives/known", test_known);
         harness_add("/archives/hostile-manifests", test_hostile_manifests);
         harness_add("/archives/stream", test_stream);
         harness_add("/archives/names", test_names);

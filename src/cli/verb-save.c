@@ -26,7 +26,7 @@ static int save(Client *client, char **operands) {
                 r = client_find_image(client, operands[0], &path);
         if (r == 0)
                 r = client_call(client, operands[0], path, IMAGE_INTERFACE, "Save", &reply, "a{sv}",
-                                1, "format", "s", format);
+                                2, "format", "s", format, "name", "s", operands[0]);
         if (r != 0)
                 return r;
         r = sd_bus_message_read(reply, "h", &fd);

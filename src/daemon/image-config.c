@@ -167,9 +167,11 @@ static int add_time(Json *json, uint64_t usec) {
         char text[64];
         struct tm tm;
 
-        if (!gmtime_r(&seconds, &tm) ||
-            strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-                return 0; /* beyond any calendar */
+        if (usec == 0 || !gmtime_r(&seconds, &tm) ||
+            strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+                return 0; /* not known, or beyond any calendar */
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), ".%06uZ",
+                 (unsigned)(usec % 1000000));
         return json_add_string(json, "created", text);
 }
 
@@ -198,6 +200,15 @@ static int describe_step(const HistoryStep *step, Json *history) {
         return step->layer[0] ? 0 : json_add_bool(json, "empty_layer", true);
 }
 
+/* Those that the history tells of. */
+static size_t count_layers(const ImageRecord *record) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < record->n_history; i++)
+                n += record->history[i].layer[0] != '\0';
+        return n;
+}
+
 int image_config_describe(const ImageRecord *record, Json **ret) {
         _cleanup_json_ Json *json = json_object_new_object();
         Json *history;
@@ -210,10 +221,13 @@ int image_config_describe(const ImageRecord *record, Json **ret) {
         TRY(json_add_string(json, "architecture", architecture()));
         TRY(json_add_string(json, "os", "linux"));
         TRY(json_add(json, "config", json_object_get(record->config)));
-        history = json_object_new_array();
-        TRY(json_add(json, "history", history));
-        for (size_t i = 0; i < record->n_history; i++)
-                TRY(describe_step(&record->history[i], history));
+        /* Others refuse one that does not fit the layers. */
+        if (count_layers(record) == strv_length(record->layers)) {
+                history = json_object_new_array();
+                TRY(json_add(json, "history", history));
+                for (size_t i = 0; i < record->n_history; i++)
+                        TRY(describe_step(&record->history[i], history));
+        }
         *ret = TAKE_PTR(json);
         return 0;
 }

@@ -121,20 +121,23 @@ static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *
 }
 
 static int method_save(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const Option options[] = {{"format", OPTION_STRING, 0}};
-        _cleanup_free_ char *format = NULL;
+        static const Option table[] = {
+                {"format", OPTION_STRING, offsetof(SaveOptions, format)},
+                {"name", OPTION_STRING, offsetof(SaveOptions, name)},
+        };
+        _cleanup_(save_options_done) SaveOptions options = {};
         Image *image = userdata;
         int r;
 
-        TRY(options_read(message, options, ELEMENTSOF(options), &format, error));
-        if (!save_format_is_valid(format ?: SAVE_FORMAT_DEFAULT))
+        TRY(options_read(message, table, ELEMENTSOF(table), &options, error));
+        if (options.format && !save_format_is_valid(options.format))
                 return sd_bus_error_set(error, ERROR_INVALID_ARGS,
                                         "Option format is none of docker-archive, oci-archive, "
                                         "rootfs");
         r = authorize_image(image, message, ACTION_IMAGE_EXPORT, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        return image_save(image, format ?: SAVE_FORMAT_DEFAULT, message, error);
+        return image_save(image, &options, message, error);
 }
 
 static int method_get_config(sd_bus_message *message, void *userdata, sd_bus_error *error) {

@@ -73,6 +73,28 @@ Image *image_by_name(Manager *m, const char *name) {
         return id ? map_get(&m->images, id) : NULL;
 }
 
+Image *image_by_digest(Manager *m, const char *digest) {
+        LIST_FOREACH(image, m->image_list, links)
+        if (strv_contains(image->record->digests, digest))
+                return image;
+        return NULL;
+}
+
+void image_add_digest(Image *image, const char *digest) {
+        ImageRecord *record = image->record;
+        Error e = ERROR_INIT;
+
+        if (strv_contains(record->digests, digest))
+                return;
+        if (strv_extend(&record->digests, digest) < 0)
+                error_oom(&e);
+        else
+                (void)store_image_write(image->manager->store, record, &e);
+        if (e.number != 0)
+                log_error_object(LOG_WARNING, &e, "Archives of image %s will not be recognized",
+                                 record->id);
+}
+
 int image_find(Manager *m, const char *reference, Image **ret, sd_bus_error *error) {
         _cleanup_free_ char *name = NULL;
         const char *prefix;

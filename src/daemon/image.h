@@ -35,6 +35,13 @@ int image_find(Manager *m, const char *reference, Image **ret, sd_bus_error *err
 /* The image whose name this is, in its normal form, or NULL. */
 Image *image_by_name(Manager *m, const char *name);
 
+/* The image whose configuration in an archive has this digest, or NULL. */
+Image *image_by_digest(Manager *m, const char *digest);
+
+/* Notes the digest of a configuration that was written for this image. One that cannot be kept is no
+ * failure: an archive read later then becomes another image. */
+void image_add_digest(Image *image, const char *digest);
+
 /* Bytes of all its layers that have been counted. */
 uint64_t image_size(const Image *image);
 unsigned image_users(const Image *image);

@@ -3,13 +3,20 @@
 
 #include "daemon/caller.h"
 #include "daemon/errors.h"
+#include "daemon/image-config.h"
 #include "daemon/save.h"
 #include "daemon/supervisor-client.h"
 #include "daemon/worker-client.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 
+/* The first one is the default. */
 static const char *const formats[] = {"oci-archive", "docker-archive", "rootfs", NULL};
+
+void save_options_done(SaveOptions *options) {
+        free(options->format);
+        free(options->name);
+}
 
 bool save_format_is_valid(const char *format) {
         return strv_contains((char *const *)formats, format);
@@ -25,6 +32,7 @@ typedef struct Save {
         char **layers; /* kept from being removed meanwhile */
         Work work;
         Container *container;
+        char image[ID_LENGTH + 1]; /* of which it is, with its layers */
 } Save;
 
 static Save *save_free(Save *save) {
@@ -77,7 +85,12 @@ static int save_new(Manager *m, sd_bus_message *message, const char *format, cha
 
 static void on_written(const Error *error, Json *result, void *userdata) {
         _cleanup_(save_freep) Save *save = userdata;
+        const char *digest = NULL;
+        Image *image;
 
+        image = save->image[0] ? map_get(&save->manager->images, save->image) : NULL;
+        if (!error && image && json_peek_string(result, "digest", &digest) > 0)
+                image_add_digest(image, digest);
         /* The reader sees it by the missing end; one that has gone away needs no words. */
         if (error && error->number != EPIPE && error->number != ECANCELED)
                 log_error_object(LOG_WARNING, error, "Writing an archive failed");
@@ -154,7 +167,21 @@ static int save_rootfs(Save *save, sd_bus_error *error) {
         return ask_for_view(save, &request, error);
 }
 
-static int save_layers(Save *s, const Image *image, sd_bus_error *error) {
+static int choose_names(const Image *image, const char *name, char ***ret) {
+        _cleanup_free_ char *normal = NULL;
+        int r;
+
+        if (!name) {
+                *ret = strv_copy(image->names);
+                return *ret ? 0 : -ENOMEM;
+        }
+        r = image_reference_normalize(name, &normal);
+        if (r == -EINVAL || (r >= 0 && !strv_contains(image->names, normal)))
+                return 0; /* an id */
+        return r < 0 ? r : strv_extend(ret, normal);
+}
+
+static int save_layers(Save *s, const Image *image, const char *name, sd_bus_error *error) {
         _cleanup_(save_freep) Save *save = s;
         int fds[FD_PASS_MAX] = {save->output};
         size_t n = 1;
@@ -162,10 +189,10 @@ static int save_layers(Save *s, const Image *image, sd_bus_error *error) {
         int r = 0;
 
         _Static_assert(LAYERS_MAX + 1 <= FD_PASS_MAX, "a message must hold all layers");
-        save->work.names = strv_copy(image->names);
-        save->work.config = json_object_get(image->record->config);
         save->work.created = image->record->created;
-        if (!save->work.names)
+        memcpy(save->image, image->record->id, sizeof(save->image));
+        if (choose_names(image, name, &save->work.names) < 0 ||
+            image_config_describe(image->record, &save->work.config) < 0)
                 return bus_failure(error, ENOMEM, "save");
         for (char **layer = save->layers; *layer; layer++) {
                 fds[n] = store_layer_open(save->manager->store, *layer, &e);
@@ -181,14 +208,17 @@ static int save_layers(Save *s, const Image *image, sd_bus_error *error) {
         return r;
 }
 
-int image_save(Image *image, const char *format, sd_bus_message *message, sd_bus_error *error) {
+int image_save(Image *image, const SaveOptions *options, sd_bus_message *message,
+               sd_bus_error *error) {
+        const char *format = options->format ?: formats[0];
         Save *save = NULL;
         int r;
 
         r = save_new(image->manager, message, format, image->record->layers, &save, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        return streq(format, "rootfs") ? save_rootfs(save, error) : save_layers(save, image, error);
+        return streq(format, "rootfs") ? save_rootfs(save, error) :
+                                         save_layers(save, image, options->name, error);
 }
 
 int container_export(Container *c, sd_bus_message *message, sd_bus_error *error) {

@@ -6,13 +6,21 @@
 #include "daemon/container.h"
 #include "daemon/image.h"
 
-#define SAVE_FORMAT_DEFAULT "oci-archive"
+typedef struct SaveOptions {
+        char *format; /* NULL: oci-archive */
+        /* The one of its names that the archive tells, none if it is no name of the image; NULL:
+         * all. */
+        char *name;
+} SaveOptions;
+
+void save_options_done(SaveOptions *options);
 
 bool save_format_is_valid(const char *format);
 
 /* Answers the call with the pipe to read the image from. Return: 1, or a negative errno with `error`
  * set. */
-int image_save(Image *image, const char *format, sd_bus_message *message, sd_bus_error *error);
+int image_save(Image *image, const SaveOptions *options, sd_bus_message *message,
+               sd_bus_error *error);
 
 /* The same for a container's file system without its volumes. */
 int container_export(Container *c, sd_bus_message *message, sd_bus_error *error);

@@ -21,7 +21,11 @@ typedef enum WorkType {
         /* fds: archive, staging directory (empty).
          * Layers are unpacked into staging/0, staging/1, … (each is a layer's diff directory).
          * done: {"format":"rootfs"|"docker-archive"|"oci-archive", "names":[…],
-         *        "layers":[{"size":BYTES}…], "config":{OCI image config's "config" member}} */
+         *        "layers":[{"size":BYTES, "diff-id":HEX}…]}; of an image's archive also
+         *        "digest":HEX of its configuration, which says in OCI's form
+         *        "config":{the member "config"}, "created":µs (0: not said),
+         *        "history":[{"created":µs, "created-by", "comment", "author", "empty":BOOL}…],
+         *        where as many steps as there are layers are not empty */
         WORK_IMPORT,
         /* fds: source layer directory (a container's upper), staging directory (empty).
          * Copies the tree into staging/0 as a layer: whiteouts, opaque marks, hard links, holes,
@@ -32,7 +36,9 @@ typedef enum WorkType {
          * shifted back by id_base. done: {"size":BYTES} */
         WORK_VOLUMES,
         /* fds: output; for "rootfs": root of a view; else one for each layer's diff directory,
-         * lowest first. format, id_base, names, config, created. done: {"size":BYTES} */
+         * lowest first. format, id_base, names, created, config (the image's, in OCI's form, without
+         * its "rootfs"). done: {"size":BYTES}, and unless it is "rootfs" "digest":HEX of the
+         * configuration */
         WORK_SAVE,
         /* fds: directory; everything in it is deleted. done: {} */
         WORK_REMOVE,

@@ -25,6 +25,8 @@ ImageRecord *image_record_free(ImageRecord *record) {
         if (!record)
                 return NULL;
         strv_free(record->layers);
+        strv_free(record->digests);
+        strv_free(record->diff_ids);
         json_object_put(record->config);
         for (size_t i = 0; i < record->n_history; i++)
                 history_step_done(&record->history[i]);
@@ -99,6 +101,8 @@ int image_record_to_json(const ImageRecord *record, Json **ret) {
         TRY(json_add_string(json, "id", record->id));
         TRY(json_add_u64(json, "created", record->created));
         TRY(json_add_strv(json, "layers", record->layers));
+        TRY(json_add_strv(json, "digests", record->digests));
+        TRY(json_add_strv(json, "diff-ids", record->diff_ids));
         TRY(json_add(json, "config", json_object_get(record->config)));
         array = json_object_new_array();
         TRY(json_add(json, "history", array));
@@ -133,6 +137,10 @@ int image_record_from_json(Json *json, ImageRecord **ret) {
         for (char **layer = record->layers; *layer; layer++)
                 if (!id_is_valid(*layer))
                         return -EBADMSG;
+        TRY(json_get_strv(json, "digests", &record->digests));
+        TRY(json_get_strv(json, "diff-ids", &record->diff_ids));
+        if (record->diff_ids && strv_length(record->diff_ids) != strv_length(record->layers))
+                return -EBADMSG;
         TRY(json_get_object(json, "config", &config));
         if (!config)
                 return -EBADMSG;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What is kept of an image, images/ID.json. It never changes; names are kept apart. */
+/* What is kept of an image, images/ID.json. The image never changes; names are kept apart. */
 
 #include <stdint.h>
 
@@ -18,9 +18,14 @@ typedef struct HistoryStep {
 
 typedef struct ImageRecord {
         char id[ID_LENGTH + 1];
-        uint64_t created;     /* µs, realtime */
-        char **layers;        /* lowest first, at least one */
-        Json *config;         /* as the OCI specification's member "config"; never NULL */
+        uint64_t created; /* µs, realtime */
+        char **layers;    /* lowest first, at least one */
+        Json *config;     /* as the OCI specification's member "config"; never NULL */
+        /* The digests of the configurations under which archives hold this image: the one that was
+         * read, and the one that is written. An archive with one of them is this image. */
+        char **digests;
+        /* Of an image that was read: what its archive said of each layer's tar. */
+        char **diff_ids;
         HistoryStep *history; /* oldest first */
         size_t n_history;
 } ImageRecord;

@@ -112,7 +112,7 @@ static int import_layer(Job *job, const Members *members, const ManifestLayer *l
                 return dir;
         TRY(unpack(blob, dir, layers, &size, e));
         layers->fds[layers->n++] = TAKE_FD(dir);
-        return import_add_layer(list, size, e);
+        return import_add_layer(list, size, layer->diff_id, e);
 }
 
 static int import_layers(Job *job, const Members *members, const Manifest *manifest, double before,
@@ -133,6 +133,18 @@ static int import_layers(Job *job, const Members *members, const Manifest *manif
         return 0;
 }
 
+static int describe(const Manifest *manifest, Json *done) {
+        TRY(json_add_string(done, "format", manifest->format));
+        TRY(json_add_strv(done, "names", manifest->names));
+        TRY(json_add_string(done, "digest", manifest->config_digest));
+        TRY(json_add_u64(done, "created", manifest->created));
+        if (manifest->config)
+                TRY(json_add(done, "config", json_object_get(manifest->config)));
+        if (manifest->history)
+                TRY(json_add(done, "history", json_object_get(manifest->history)));
+        return 0;
+}
+
 static int import_manifest(Job *job, const Members *members, const Manifest *manifest,
                            double before, Json *done, Error *e) {
         _cleanup_json_ Json *list = json_object_new_array();
@@ -140,12 +152,9 @@ static int import_manifest(Job *job, const Members *members, const Manifest *man
         if (!list)
                 return error_oom(e);
         TRY(import_layers(job, members, manifest, before, list, e));
-        if (json_add_string(done, "format", manifest->format) < 0 ||
-            json_add_strv(done, "names", manifest->names) < 0 ||
-            json_add(done, "layers", TAKE_PTR(list)) < 0 ||
-            (manifest->config && json_add(done, "config", json_object_get(manifest->config)) < 0))
+        if (json_add(done, "layers", TAKE_PTR(list)) < 0)
                 return error_oom(e);
-        return 0;
+        return describe(manifest, done) < 0 ? error_oom(e) : 0;
 }
 
 int import_image(Job *job, Input *input, bool compressed, Json *done, int *ret_file, Error *e) {

@@ -23,10 +23,11 @@ int import_make_layer(int staging, size_t n, Error *e) {
         return fd < 0 ? error_set(e, errno, "write", "opening a layer's directory") : fd;
 }
 
-int import_add_layer(Json *layers, uint64_t size, Error *e) {
+int import_add_layer(Json *layers, uint64_t size, const char *diff_id, Error *e) {
         _cleanup_json_ Json *layer = json_object_new_object();
 
         if (!layer || json_add_u64(layer, "size", size) < 0 ||
+            json_add_string(layer, "diff-id", diff_id) < 0 ||
             json_object_array_add(layers, layer) < 0)
                 return error_oom(e);
         layer = NULL;
@@ -141,7 +142,7 @@ static int import_rootfs(Job *job, Reader *reader, const Start *start, const uin
                 return layer;
         TRY(unpack(reader, start, layer, consumed, &size, e));
         TRY(read_trailer(reader->source, e));
-        TRY(import_add_layer(layers, size, e));
+        TRY(import_add_layer(layers, size, NULL, e));
         if (json_add_string(done, "format", "rootfs") < 0 ||
             json_add(done, "layers", TAKE_PTR(layers)) < 0)
                 return error_oom(e);

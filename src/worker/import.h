@@ -8,8 +8,8 @@
 /* Makes staging/N and opens it. Return: a descriptor or a negative errno. */
 int import_make_layer(int staging, size_t n, Error *e);
 
-/* Adds {"size":…} to the layers of the outcome. */
-int import_add_layer(Json *layers, uint64_t size, Error *e);
+/* Adds {"size":…, "diff-id":…} to the layers of the outcome; `diff_id` may be NULL. */
+int import_add_layer(Json *layers, uint64_t size, const char *diff_id, Error *e);
 
 /* An image archive (docker-archive or OCI), whose bytes are `input`'s kept ones and what
  * follows; `compressed` as a whole or not. Fills in the outcome. Return: 1, 0 when it has no

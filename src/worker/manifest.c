@@ -3,7 +3,7 @@
 
 #include "shared/fd.h"
 #include "shared/strutil.h"
-#include "worker/manifest.h"
+#include "worker/manifest-config.h"
 
 /* All layers of an image must fit into one message beside another descriptor. */
 #define LAYERS_MAX (FD_PASS_MAX - 1)
@@ -19,6 +19,7 @@
 void manifest_done(Manifest *manifest) {
         strv_free(manifest->names);
         json_object_put(manifest->config);
+        json_object_put(manifest->history);
         free(manifest->layers);
         *manifest = MANIFEST_INIT;
 }
@@ -32,8 +33,7 @@ static int bad_json(int r, const char *name, Error *e) {
         return r == -ENOMEM ? error_oom(e) : bad(name, "it is not as it should be", e);
 }
 
-/* "sha256:" and 64 digits. Return: the digits, or NULL. */
-static const char *digest_hex(const char *s) {
+const char *digest_hex(const char *s) {
         const char *hex = s ? startswith(s, "sha256:") : NULL;
 
         return hex && id_is_valid(hex) ? hex : NULL;
@@ -43,12 +43,13 @@ static const char *digest_hex(const char *s) {
 static int read_json(const Members *members, const char *name, const char *digest, Json **ret,
                      Error *e) {
         _cleanup_free_ char *text = NULL;
-        char actual[ID_LENGTH + 1];
         size_t size;
         int r;
 
         TRY(members_read_text(members, name, &text, &size, e));
         if (digest) {
+                char actual[ID_LENGTH + 1];
+
                 TRY(digest_of(text, size, actual, e));
                 if (!streq(actual, digest))
                         return bad(name, "it is damaged: its digest is another one", e);
@@ -99,38 +100,6 @@ static int allocate_layers(Manifest *manifest, size_t n, const char *name, Error
         return 0;
 }
 
-/* The image's configuration: what its containers run, and the layers' digests. */
-static int take_config(Manifest *manifest, Json *image, const char *name, Error *e) {
-        Json *rootfs = NULL, *ids = NULL, *config = NULL;
-        int r;
-
-        if (!json_object_is_type(image, json_type_object))
-                return bad_json(-EBADMSG, name, e);
-        r = json_get_object(image, "rootfs", &rootfs);
-        if (r > 0)
-                r = json_get_array(rootfs, "diff_ids", &ids);
-        if (r <= 0)
-                return bad_json(-EBADMSG, name, e);
-        if (json_object_array_length(ids) != manifest->n_layers)
-                return bad(name, "it speaks of another number of layers", e);
-        for (size_t i = 0; i < manifest->n_layers; i++) {
-                const char *hex =
-                        digest_hex(json_object_get_string(json_object_array_get_idx(ids, i)));
-
-                if (!hex)
-                        return bad(name, "a layer has no SHA-256 digest", e);
-                snprintf(manifest->layers[i].diff_id, sizeof(manifest->layers[i].diff_id), "%s",
-                         hex);
-        }
-        /* null is what some tools write for nothing. */
-        if (json_object_object_get_ex(image, "config", &config) && config) {
-                if (!json_object_is_type(config, json_type_object))
-                        return bad_json(-EBADMSG, name, e);
-                manifest->config = json_object_get(config);
-        }
-        return 0;
-}
-
 /* In newer archives the name of the configuration is its digest. Return: it, or NULL. */
 static const char *digest_in_name(const char *name, char ret[static ID_LENGTH + 1]) {
         const char *blob = startswith(name, "blobs/sha256/");
@@ -162,7 +131,7 @@ static int docker_names(Manifest *manifest, Json *image, const char *name, Error
 }
 
 static int read_docker(const Members *members, Manifest *manifest, Error *e) {
-        _cleanup_json_ Json *list = NULL, *config = NULL;
+        _cleanup_json_ Json *list = NULL;
         const char *name = "manifest.json", *config_name = NULL;
         char digest[ID_LENGTH + 1];
         Json *image, *layers = NULL;
@@ -191,8 +160,8 @@ static int read_docker(const Members *members, Manifest *manifest, Error *e) {
                 if (!manifest->layers[i].member)
                         return bad(layer ? layer : name, "a layer is missing", e);
         }
-        TRY(read_json(members, config_name, digest_in_name(config_name, digest), &config, e));
-        return take_config(manifest, config, config_name, e);
+        return manifest_read_config(manifest, members, config_name,
+                                    digest_in_name(config_name, digest), e);
 }
 
 /* Whether a descriptor of an index is of an image for this machine. One without a platform may
@@ -273,9 +242,10 @@ static int oci_layers(const Members *members, Manifest *manifest, Json *layers, 
 }
 
 static int read_oci(const Members *members, Manifest *manifest, Error *e) {
-        _cleanup_json_ Json *current = NULL, *config = NULL;
+        _cleanup_json_ Json *current = NULL;
         const char *name = "index.json", *digest = NULL;
         Json *descriptor = NULL, *layers = NULL;
+        char blob[80];
 
         manifest->format = "oci-archive";
         TRY(read_json(members, name, NULL, &current, e));
@@ -298,8 +268,8 @@ static int read_oci(const Members *members, Manifest *manifest, Error *e) {
             json_peek_string(descriptor, "digest", &digest) <= 0)
                 return bad_json(-EBADMSG, name, e);
         TRY(oci_layers(members, manifest, layers, name, e));
-        TRY(read_blob(members, digest, &config, e));
-        return take_config(manifest, config, "the configuration", e);
+        TRY(blob_name(digest, blob, e));
+        return manifest_read_config(manifest, members, blob, digest_hex(digest), e);
 }
 
 /* Whether a member is what only archives of images have. */

@@ -16,12 +16,19 @@ typedef struct ManifestLayer {
 typedef struct Manifest {
         const char *format;    /* "docker-archive" or "oci-archive" */
         char **names;          /* normalized references */
-        Json *config;          /* what containers of it run; NULL: nothing is said */
         ManifestLayer *layers; /* the lowest first, at least one */
         size_t n_layers;
+        /* The image's configuration. */
+        char config_digest[ID_LENGTH + 1];
+        uint64_t created; /* µs, realtime; 0: not said */
+        Json *config;     /* what containers of it run; NULL: nothing is said */
+        Json *history;    /* the steps in the order they were made, as protocol/work.h has them */
 } Manifest;
 
 #define MANIFEST_INIT ((Manifest){})
+
+/* "sha256:" and 64 digits. Return: the digits, or NULL. */
+const char *digest_hex(const char *s);
 
 void manifest_done(Manifest *manifest);
 

@@ -148,8 +148,8 @@ static const struct {
 
 /* Leaves room for more values in each of the restricted calls. */
 typedef struct Filter {
-        struct sock_filter code[24 + 24 * ELEMENTSOF(restricted_calls) +
-                                2 * ELEMENTSOF(allowed_calls)];
+        struct sock_filter
+                code[24 + 24 * ELEMENTSOF(restricted_calls) + 2 * ELEMENTSOF(allowed_calls)];
         size_t n;
 } Filter;
 

@@ -6,12 +6,6 @@
 #include "worker/save.h"
 #include "worker/tar.h"
 
-#if defined(__x86_64__)
-#define ARCHITECTURE "amd64"
-#elif defined(__aarch64__)
-#define ARCHITECTURE "arm64"
-#endif
-
 #define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 #define TYPE_MANIFEST "application/vnd.oci.image.manifest.v1+json"
@@ -157,24 +151,16 @@ static int make_rootfs(const Image *image, Json **ret) {
         return 0;
 }
 
-/* The configuration of the image as the OCI image specification wants it. */
-static int make_config(Image *image, Json **ret) {
-        _cleanup_json_ Json *config = json_object_new_object();
-        Json *given = image->job->order.config, *rootfs = NULL;
-        char created[32];
-        struct tm tm;
+/* The daemon knows all of the configuration but the layers' digests. */
+static int complete_config(Image *image) {
+        Json *rootfs = NULL;
 
-        if (!config || !gmtime_r(&image->created.tv_sec, &tm) ||
-            strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        image->config_json = image->job->order.config ? json_object_get(image->job->order.config) :
+                                                        json_object_new_object();
+        if (!image->config_json)
                 return -ENOMEM;
-        TRY(json_add_string(config, "created", created));
-        TRY(json_add_string(config, "architecture", ARCHITECTURE));
-        TRY(json_add_string(config, "os", "linux"));
-        TRY(json_add(config, "config", given ? json_object_get(given) : json_object_new_object()));
         TRY(make_rootfs(image, &rootfs));
-        TRY(json_add(config, "rootfs", rootfs));
-        *ret = TAKE_PTR(config);
-        return 0;
+        return json_add(image->config_json, "rootfs", rootfs);
 }
 
 static int make_descriptor(const char *type, const Part *part, Json **ret) {
@@ -310,7 +296,7 @@ static void image_freep(Image **image) {
         free(*image);
 }
 
-static int save(Job *job, int (*put)(Image *image, Error *e), uint64_t *ret_size, Error *e) {
+static int save(Job *job, int (*put)(Image *image, Error *e), Json *done, Error *e) {
         _cleanup_(image_freep) Image *image = calloc(1, sizeof(*image));
 
         if (!image)
@@ -319,19 +305,21 @@ static int save(Job *job, int (*put)(Image *image, Error *e), uint64_t *ret_size
         image->created.tv_sec = (time_t)(job->order.created / 1000000);
         TRY(sink_init(&image->sink, job->fds[0], NULL, e));
         TRY(measure_layers(image, e));
-        if (make_config(image, &image->config_json) < 0)
+        if (complete_config(image) < 0)
                 return error_oom(e);
         TRY(put(image, e));
         TRY(tar_end(&image->sink, e));
         TRY(sink_flush(&image->sink, e));
-        *ret_size = image->sink.total;
+        if (json_add_u64(done, "size", image->sink.total) < 0 ||
+            json_add_string(done, "digest", image->config.digest) < 0)
+                return error_oom(e);
         return 0;
 }
 
-int save_oci(Job *job, uint64_t *ret_size, Error *e) {
-        return save(job, put_oci, ret_size, e);
+int save_oci(Job *job, Json *done, Error *e) {
+        return save(job, put_oci, done, e);
 }
 
-int save_docker(Job *job, uint64_t *ret_size, Error *e) {
-        return save(job, put_docker, ret_size, e);
+int save_docker(Job *job, Json *done, Error *e) {
+        return save(job, put_docker, done, e);
 }

@@ -5,8 +5,7 @@
 
 #include "worker/job.h"
 
-/* The order's descriptors are the output and each layer's directory. *ret_size: bytes of the
- * archive.
+/* The order's descriptors are the output and each layer's directory. Fills in the outcome.
  * Return: 0 or a negative errno. */
-int save_oci(Job *job, uint64_t *ret_size, Error *e);
-int save_docker(Job *job, uint64_t *ret_size, Error *e);
+int save_oci(Job *job, Json *done, Error *e);
+int save_docker(Job *job, Json *done, Error *e);

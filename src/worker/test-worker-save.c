@@ -123,13 +123,18 @@ static void check_contents(const char *root) {
 /* Return: a file in memory with what the worker saved. */
 static int save(const char *format, uint32_t id_base, const int *trees, size_t n) {
         char *names[] = {(char *)"foo/bar:v1", NULL};
-        Json *config = json_object_new_object();
+        /* As the daemon knows it, without the layers. */
+        static const char config_text[] =
+                "{\"created\":\"2023-11-14T23:13:20.000001+01:00\",\"architecture\":\"amd64\",\"os\":\"linux\","
+                "\"config\":{\"User\":\"someone\"},\"history\":[{\"created_by\":\"first\"},"
+                "{\"created\":\"2023-11-14T22:13:20Z\",\"created_by\":\"second\",\"comment\":\"c\","
+                "\"author\":\"a\",\"empty_layer\":true},{\"created_by\":\"third\"}]}";
+        Json *config = NULL;
         Work work = {
                 .type = WORK_SAVE,
                 .format = (char *)format,
                 .id_base = id_base,
                 .names = names,
-                .config = config,
                 .created = 1700000000000000,
                 .tail = -1,
         };
@@ -137,7 +142,8 @@ static int save(const char *format, uint32_t id_base, const int *trees, size_t n
         _cleanup_json_ Json *done = NULL;
         uint64_t size = 0;
 
-        CHECK_INT(json_add_string(config, "User", "someone"), 0);
+        CHECK_INT(json_parse(config_text, sizeof(config_text) - 1, &config), 0);
+        work.config = config;
         memcpy(fds + 1, trees, n * sizeof(int));
         done = succeed(&work, fds, 1 + n);
         CHECK_INT(json_get_u64(done, "size", &size), 1);
@@ -249,6 +255,35 @@ static void check_layers(const char *staging) {
         close(dir);
 }
 
+static void check_history(Json *done) {
+        static const char *const made_by[] = {"first", "second", "third"};
+        uint64_t created = 0;
+        Json *steps = NULL;
+
+        CHECK_INT(json_get_u64(done, "created", &created), 1);
+        CHECK_INT(created, 1700000000000001);
+        CHECK_INT(json_get_array(done, "history", &steps), 1);
+        CHECK_INT(json_object_array_length(steps), ELEMENTSOF(made_by));
+        for (size_t i = 0; i < ELEMENTSOF(made_by); i++) {
+                Json *step = json_object_array_get_idx(steps, i);
+                const char *s = NULL;
+                bool empty;
+
+                CHECK_INT(json_peek_string(step, "created-by", &s), 1);
+                CHECK_STR(s, made_by[i]);
+                CHECK_INT(json_get_bool(step, "empty", &empty), 1);
+                CHECK_INT(empty, i == 1);
+                if (i == 1) {
+                        CHECK_INT(json_get_u64(step, "created", &created), 1);
+                        CHECK_INT(created, 1700000000000000);
+                        CHECK_INT(json_peek_string(step, "comment", &s), 1);
+                        CHECK_STR(s, "c");
+                        CHECK_INT(json_peek_string(step, "author", &s), 1);
+                        CHECK_STR(s, "a");
+                }
+        }
+}
+
 static void check_outcome(Json *done, const char *format) {
         _cleanup_strv_free_ char **names = NULL;
         Json *layers = NULL, *config = NULL;
@@ -263,6 +298,9 @@ static void check_outcome(Json *done, const char *format) {
         CHECK_INT(json_get_object(done, "config", &config), 1);
         CHECK_INT(json_peek_string(config, "User", &s), 1);
         CHECK_STR(s, "someone");
+        check_history(done);
+        CHECK_INT(json_peek_string(done, "digest", &s), 1);
+        CHECK(id_is_valid(s));
 }
 
 /* Finds `text` in the archive and spoils it. */

@@ -59,6 +59,11 @@ int worker_main(void) {
                 error_set(&error, r, "worker", "the job failed");
         job.socket = WORKER_SOCKET_FD;
         r = job_finish(&job, done, &error);
+        if (r == -EMSGSIZE && error.number == 0) {
+                error_set(&error, EBADMSG, "archive",
+                          "what the archive says of itself is too large");
+                r = job_finish(&job, done, &error);
+        }
         if (r < 0) {
                 if (error.number)
                         log_error_object(LOG_ERR, &error, "The job failed");
