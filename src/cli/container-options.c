@@ -298,6 +298,9 @@ int container_options_call(Client *client, const char *member, char **operands,
                            sd_bus_message **ret) {
         int r;
 
+        if (O.remove && O.restart && !streq(O.restart, "no"))
+                return report_usage(client, EXIT_OUR_FAILURE,
+                                    "Conflicting options: --restart and --rm");
         if (O.cidfile && access(O.cidfile, F_OK) == 0)
                 return report(
                         client,

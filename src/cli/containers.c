@@ -35,6 +35,7 @@ static const PropertyMap container_map[] = {
         {"CgroupPath", "s", offsetof(Container, cgroup)},
         {"Tty", "b", offsetof(Container, tty)},
         {"RestartPolicy", "s", offsetof(Container, restart)},
+        {"RestartCount", "u", offsetof(Container, restart_count)},
         {},
 };
 
@@ -75,7 +76,7 @@ void image_list_done(ImageList *list) {
 
 bool container_is_running(const Container *container) {
         return streq(container->state, "running") || streq(container->state, "paused") ||
-               streq(container->state, "stopping");
+               streq(container->state, "stopping") || streq(container->state, "restarting");
 }
 
 bool same_image(const char *a, const char *b) {

@@ -13,7 +13,7 @@ typedef struct Container {
                 *restart;
         char **command, **labels, **volumes;
         int32_t exit_code;
-        uint32_t pid, owner;
+        uint32_t pid, owner, restart_count;
         bool oom_killed, tty;
         uint64_t created, started, finished; /* µs, realtime; 0: never */
         uint64_t memory, memory_swap, cpu_shares, pids;
@@ -42,7 +42,7 @@ int container_get(Client *client, const char *path, const char *subject, Contain
 /* Reads a{sv} with properties of a container. Return: 0 or a negative errno. */
 int container_read(sd_bus_message *message, Container *container);
 
-/* Whether it has processes. */
+/* Whether it has processes, or soon will again by its restart policy. */
 bool container_is_running(const Container *container);
 
 /* The name of an image by itself, as it is looked for in a reference: "busybox" and "busybox:latest" are the same. */

@@ -129,8 +129,10 @@ static int on_state(EventTracker *t, const Container *c, const char *before) {
                 return emit_container(t, c, streq(before, "paused") ? "unpause" : "start", NULL);
         if (streq(c->state, "paused"))
                 return emit_container(t, c, "pause", NULL);
-        if (!streq(c->state, "exited"))
+        if (!streq(c->state, "exited") && !streq(c->state, "restarting"))
                 return 0;
+        if (streq(before, "restarting"))
+                return 0; /* its end was told */
         TRY(emit_container(t, c, "die", strf("exitCode=%" PRId32, c->exit_code)));
         return streq(before, "stopping") ? emit_container(t, c, "stop", NULL) : 0;
 }

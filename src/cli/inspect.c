@@ -47,7 +47,8 @@ static int add_labels(Json *json, char *const *labels) {
 }
 
 static int add_state(Json *json, const Container *c) {
-        bool exited = streq(c->state, "exited");
+        bool restarting = streq(c->state, "restarting"),
+             ended = restarting || streq(c->state, "exited");
         Json *state = json_add_new_object(json, "State");
 
         if (!state)
@@ -55,18 +56,33 @@ static int add_state(Json *json, const Container *c) {
         TRY(json_add_string(state, "Status", c->state));
         TRY(json_add_bool(state, "Running", container_is_running(c)));
         TRY(json_add_bool(state, "Paused", streq(c->state, "paused")));
-        TRY(json_add_bool(state, "Restarting", false));
+        TRY(json_add_bool(state, "Restarting", restarting));
         TRY(json_add_bool(state, "OOMKilled", c->oom_killed));
         TRY(json_add_bool(state, "Dead", streq(c->state, "dead")));
         TRY(json_add_int(state, "Pid", c->pid));
-        TRY(json_add_int(state, "ExitCode", exited ? c->exit_code : 0));
+        TRY(json_add_int(state, "ExitCode", ended ? c->exit_code : 0));
         TRY(json_add_string(state, "Error", c->error ?: ""));
         TRY(add_time(state, "StartedAt", c->started));
         return add_time(state, "FinishedAt", c->finished);
 }
 
+/* "on-failure:3" is the name and the largest number of times. */
+static int add_restart_policy(Json *host, const char *policy) {
+        Json *json = json_add_new_object(host, "RestartPolicy");
+        size_t n = strcspn(policy, ":");
+        _cleanup_free_ char *name = strndup(policy, n);
+        uint32_t max = 0;
+
+        if (!json || !name)
+                return -ENOMEM;
+        TRY(json_add_string(json, "Name", name));
+        if (policy[n])
+                TRY(parse_u32(policy + n + 1, &max));
+        return json_add_int(json, "MaximumRetryCount", max);
+}
+
 static int add_host_config(Json *json, const Container *c) {
-        Json *host = json_add_new_object(json, "HostConfig"), *restart;
+        Json *host = json_add_new_object(json, "HostConfig");
 
         if (!host)
                 return -ENOMEM;
@@ -77,8 +93,7 @@ static int add_host_config(Json *json, const Container *c) {
         TRY(json_add_int(host, "CpuShares", (int64_t)c->cpu_shares));
         TRY(json_add_string(host, "CpusetCpus", c->cpuset ?: ""));
         TRY(json_add_int(host, "PidsLimit", (int64_t)c->pids));
-        restart = json_add_new_object(host, "RestartPolicy");
-        return restart ? json_add_string(restart, "Name", c->restart ?: "no") : -ENOMEM;
+        return add_restart_policy(host, c->restart ?: "no");
 }
 
 static int add_mount(Json *mounts, const char *volume) {
@@ -150,6 +165,7 @@ static int fill_container(Json *json, const Container *c, Json *config) {
         TRY(add_state(json, c));
         TRY(json_add_string(json, "Image", image));
         TRY(json_add_string(json, "Name", name));
+        TRY(json_add_int(json, "RestartCount", c->restart_count));
         TRY(json_add_int(json, "Owner", c->owner));
         TRY(json_add_string(json, "CgroupPath", c->cgroup ?: ""));
         TRY(add_host_config(json, c));

@@ -33,7 +33,8 @@ static int read_changes(Session *session, sd_bus_message *m) {
                         TRY(sd_bus_message_skip(m, "v"));
                 TRY(sd_bus_message_exit_container(m));
         }
-        if (r >= 0 && state && streq(state, "exited") && code != INT32_MIN)
+        if (r >= 0 && state && (streq(state, "exited") || streq(state, "restarting")) &&
+            code != INT32_MIN)
                 set_exited(session, code);
         return r;
 }

@@ -49,15 +49,18 @@ static const Field fields[] = {
 static char *format_status(const Container *c, uint64_t now) {
         _cleanup_free_ char *since = NULL;
 
+        if (streq(c->state, "exited") || streq(c->state, "restarting")) {
+                since = human_ago(now, c->finished);
+                return since ? strf("%s (%" PRId32 ") %s",
+                                    streq(c->state, "exited") ? "Exited" : "Restarting",
+                                    c->exit_code, since) :
+                               NULL;
+        }
         if (container_is_running(c)) {
                 since = human_duration(now > c->started ? now - c->started : 0);
                 return since ? strf("Up %s%s", since,
                                     streq(c->state, "paused") ? " (Paused)" : "") :
                                NULL;
-        }
-        if (streq(c->state, "exited")) {
-                since = human_ago(now, c->finished);
-                return since ? strf("Exited (%" PRId32 ") %s", c->exit_code, since) : NULL;
         }
         if (streq(c->state, "created"))
                 return strdup("Created");

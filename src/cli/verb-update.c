@@ -11,7 +11,7 @@
 #include "shared/error.h"
 
 static uint64_t cpu_percent, cpu_shares, memory, memory_swap, pids;
-static const char *cpuset;
+static const char *cpuset, *restart;
 static double cpus;
 
 static const Option options[] = {
@@ -23,6 +23,8 @@ static const Option options[] = {
         {"m memory -mem", "bytes", "Memory limit", option_size, &memory},
         {"memory-swap", "bytes", "Limit of memory plus swap", option_size, &memory_swap},
         {"pids-limit", "int", "Limit the number of processes", option_u64, &pids},
+        {"restart", "string", "Restart policy to apply when a container exits", option_string,
+         &restart},
         {},
 };
 
@@ -40,11 +42,14 @@ static int add_arguments(sd_bus_message *call) {
                 TRY(options_add(call, "cpuset", "s", cpuset));
         if (pids > 0)
                 TRY(options_add(call, "pids", "t", pids));
+        if (restart)
+                TRY(options_add(call, "restart", "s", restart));
         return options_close(call);
 }
 
 static int update(Client *client, char **operands) {
-        if (!(cpu_percent || cpu_shares || memory || memory_swap || pids || cpuset || cpus > 0))
+        if (!(cpu_percent || cpu_shares || memory || memory_swap || pids || cpuset || restart ||
+              cpus > 0))
                 return report_usage(client, EXIT_OUR_FAILURE,
                                     "you must provide one or more flags when using "
                                     "this command");

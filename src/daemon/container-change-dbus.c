@@ -7,6 +7,7 @@
 #include "daemon/container-methods.h"
 #include "daemon/errors.h"
 #include "daemon/limit-options.h"
+#include "daemon/run-options.h"
 #include "daemon/supervisor-client.h"
 #include "shared/log.h"
 
@@ -168,7 +169,18 @@ int container_method_rename(sd_bus_message *message, void *userdata, sd_bus_erro
 typedef struct Update {
         Call *call;
         Limits limits;
+        RestartPolicy restart;
 } Update;
+
+typedef struct UpdateOptions {
+        LimitOptions limits;
+        char *restart;
+} UpdateOptions;
+
+static void update_options_done(UpdateOptions *options) {
+        free(options->limits.cpuset);
+        free(options->restart);
+}
 
 static Update *update_free(Update *update) {
         if (!update)
@@ -180,13 +192,13 @@ static Update *update_free(Update *update) {
 }
 DEFINE_CLEANUP(Update *, update_free)
 
-static void take_limits(Container *c, Limits *limits) {
+static void take_update(Container *c, Limits *limits, RestartPolicy restart) {
         limits_done(&c->record->spec->limits);
         c->record->spec->limits = *limits;
         *limits = (Limits){};
         container_changed(c, "MemoryLimit", "MemorySwapLimit", "CpuLimit", "CpuShares",
                           "CpusetCpus", "PidsLimit", NULL);
-        container_save(c);
+        restart_set_policy(c, restart);
 }
 
 static void on_updated(Reply *reply, int *fds, size_t n_fds, void *userdata) {
@@ -196,14 +208,14 @@ static void on_updated(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         if (reply->error.number != 0) {
                 reply_failure(update->call->message, &reply->error);
         } else {
-                take_limits(c, &update->limits);
+                take_update(c, &update->limits, update->restart);
                 reply_done_empty(update->call->message);
         }
         container_busy_end(c);
 }
 
 static int update_running(Container *c, sd_bus_message *message, Limits *limits,
-                          sd_bus_error *error) {
+                          RestartPolicy restart, sd_bus_error *error) {
         _cleanup_(update_freep) Update *update = calloc(1, sizeof(*update));
         Request request = {.type = REQUEST_UPDATE};
         Error e = ERROR_INIT;
@@ -212,6 +224,7 @@ static int update_running(Container *c, sd_bus_message *message, Limits *limits,
                 update->call = call_new(c, message);
         if (!update || !update->call)
                 return bus_failure(error, ENOMEM, "call");
+        update->restart = restart;
         update->limits = *limits;
         *limits = (Limits){};
         memcpy(request.container, c->record->spec->id, sizeof(request.container));
@@ -224,20 +237,22 @@ static int update_running(Container *c, sd_bus_message *message, Limits *limits,
 }
 
 int container_method_update(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        static const Option table[] = {LIMIT_OPTION_LINES(0)};
+        static const Option table[] = {
+                LIMIT_OPTION_LINES(offsetof(UpdateOptions, limits)),
+                {"restart", OPTION_STRING, offsetof(UpdateOptions, restart)},
+        };
         Container *c = userdata;
-        LimitOptions options = LIMIT_OPTIONS_INIT;
+        _cleanup_(update_options_done) UpdateOptions options = {.limits = LIMIT_OPTIONS_INIT};
+        RestartPolicy restart = c->record->restart;
         _cleanup_(limits_done) Limits limits = {};
         int r;
 
-        r = options_read(message, table, ELEMENTSOF(table), &options, error);
-        if (r >= 0 && limits_copy(&limits, &c->record->spec->limits) < 0)
-                r = bus_failure(error, ENOMEM, "limits");
-        if (r >= 0)
-                r = limits_apply(&options, true, &limits, error);
-        free(options.cpuset);
-        if (r < 0)
-                return r;
+        TRY(options_read(message, table, ELEMENTSOF(table), &options, error));
+        if (limits_copy(&limits, &c->record->spec->limits) < 0)
+                return bus_failure(error, ENOMEM, "limits");
+        TRY(limits_apply(&options.limits, true, &limits, error));
+        if (options.restart)
+                TRY(restart_option_parse(options.restart, c->record->auto_remove, &restart, error));
         r = container_authorize(c, message, !limits_exceed(&c->manager->config, &limits),
                                 ACTION_LIMIT, "update", error);
         if (r > 0)
@@ -245,7 +260,7 @@ int container_method_update(sd_bus_message *message, void *userdata, sd_bus_erro
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (container_is_up(c))
-                return update_running(c, message, &limits, error);
-        take_limits(c, &limits);
+                return update_running(c, message, &limits, restart, error);
+        take_update(c, &limits, restart);
         return sd_bus_reply_method_return(message, NULL);
 }

@@ -33,6 +33,12 @@ static int append_volumes(sd_bus_message *reply, const ContainerSpec *spec) {
         return sd_bus_message_close_container(reply);
 }
 
+static int append_restart_policy(sd_bus_message *reply, RestartPolicy policy) {
+        _cleanup_free_ char *text = restart_policy_format(policy);
+
+        return text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
+}
+
 #define PROPERTY(function, type, expression)                                                       \
         DEFINE_PROPERTY(function, Container, sd_bus_message_append(reply, type, expression))
 
@@ -52,6 +58,7 @@ PROPERTY(get_started_at, "t", o->record->started_at)
 PROPERTY(get_finished_at, "t", o->record->finished_at)
 PROPERTY(get_hostname, "s", o->record->spec->hostname)
 DEFINE_PROPERTY(get_labels, Container, append_labels(reply, o->record->labels))
+DEFINE_PROPERTY(get_restart_policy, Container, append_restart_policy(reply, o->record->restart))
 DEFINE_PROPERTY(get_volumes, Container, append_volumes(reply, o->record->spec))
 PROPERTY(get_memory, "t", o->record->spec->limits.memory)
 PROPERTY(get_memory_swap, "t", o->record->spec->limits.memory_swap)
@@ -61,7 +68,7 @@ PROPERTY(get_cpuset, "s", o->record->spec->limits.cpuset ?: "")
 PROPERTY(get_pids, "t", o->record->spec->limits.pids)
 PROPERTY(get_cgroup, "s", o->cgroup ?: "")
 PROPERTY(get_tty, "b", o->record->spec->process.tty)
-PROPERTY(get_restart_policy, "s", "no")
+PROPERTY(get_restart_count, "u", o->record->restart_count)
 
 #define OPTIONS SD_BUS_PARAM(options)
 #define METHOD(name, in, in_names, out, out_names, handler)                                        \
@@ -129,7 +136,8 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("PidsLimit", "t", get_pids, 0, CHANGES),
         SD_BUS_PROPERTY("CgroupPath", "s", get_cgroup, 0, CHANGES),
         SD_BUS_PROPERTY("Tty", "b", get_tty, 0, CONST),
-        SD_BUS_PROPERTY("RestartPolicy", "s", get_restart_policy, 0, CONST),
+        SD_BUS_PROPERTY("RestartPolicy", "s", get_restart_policy, 0, CHANGES),
+        SD_BUS_PROPERTY("RestartCount", "u", get_restart_count, 0, CHANGES),
         SD_BUS_VTABLE_END,
 };
 

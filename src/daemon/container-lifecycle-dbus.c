@@ -27,6 +27,7 @@ static int start(Container *c, sd_bus_message *message, sd_bus_error *error) {
 
         if (!call)
                 return bus_failure(error, ENOMEM, "call");
+        restart_started(c);
         container_start(c, on_started, call);
         return 1;
 }
@@ -115,8 +116,11 @@ int container_method_stop(sd_bus_message *message, void *userdata, sd_bus_error 
                 r = wait_until_settled(c, message, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (!container_is_up(c))
+        if (!container_is_up(c)) {
+                if (c->state == CONTAINER_RESTARTING)
+                        restart_stopped(c);
                 return sd_bus_reply_method_return(message, NULL);
+        }
         return stop(c, message, &options, on_stopped, error);
 }
 
@@ -168,21 +172,30 @@ int container_method_kill(sd_bus_message *message, void *userdata, sd_bus_error 
         /* What cannot be ignored is waited for: it can be removed then, for instance. */
         if (request.signal == SIGKILL)
                 return stop(c, message, &kill_now, on_stopped, error);
+        if (request.signal == c->record->stop_signal)
+                restart_stopped(c);
         return call_supervisor(c, message, &request, error);
 }
 
 int container_method_wait(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        static const Option options[] = {{"condition", OPTION_STRING, 0}};
         Container *c = userdata;
+        _cleanup_free_ char *word = NULL;
+        WaitCondition condition;
         const Caller *caller;
         int r;
 
-        TRY(options_read_none(message, error));
-        if (!container_is_up(c) && !c->busy && c->record->state == RECORD_EXITED)
+        TRY(options_read(message, options, ELEMENTSOF(options), &word, error));
+        if (wait_condition_parse(word ?: "not-running", &condition) < 0)
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
+                                         "Option condition: “%.64s” is not known", word);
+        if (condition == WAIT_NOT_RUNNING && !container_is_up(c) && !c->busy &&
+            c->record->state == RECORD_EXITED && c->state != CONTAINER_RESTARTING)
                 return sd_bus_reply_method_return(message, "i", c->record->exit_code);
         r = caller_get(c->manager, message, &caller, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        TRY(waiter_add(c, NULL, message, caller->uid, error));
+        TRY(waiter_add(c, NULL, condition, message, caller->uid, error));
         return 1;
 }
 
@@ -228,7 +241,7 @@ int container_method_remove(sd_bus_message *message, void *userdata, sd_bus_erro
                 r = wait_until_settled(c, message, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (!container_is_up(c))
+        if (!container_is_up(c) && (force || c->state != CONTAINER_RESTARTING))
                 return remove_now(c, message, error);
         if (!force)
                 return sd_bus_error_setf(error,

@@ -46,6 +46,7 @@ int container_stop(Container *c, int signal, unsigned timeout, Error *e) {
         bool paused = c->state == CONTAINER_PAUSED;
         int r;
 
+        restart_stopped(c);
         TRY(container_kill(c, timeout == 0 ? SIGKILL : signal, e));
         if (paused && timeout > 0)
                 TRY(supervisor_call_simple(c->manager->supervisor, REQUEST_THAW,
@@ -109,6 +110,7 @@ void container_remove(Container *c, void (*callback)(const Error *error, void *u
                 return;
         }
         *remove = (Remove){c, callback, userdata};
+        restart_cancel(c);
         container_busy_begin(c);
         c->state = CONTAINER_REMOVING;
         if (!c->mounted) {

@@ -19,7 +19,7 @@ static const char *const state_names[_CONTAINER_STATE_MAX] = {
         [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
         [CONTAINER_PAUSED] = "paused",   [CONTAINER_STOPPING] = "stopping",
         [CONTAINER_EXITED] = "exited",   [CONTAINER_REMOVING] = "removing",
-        [CONTAINER_DEAD] = "dead",
+        [CONTAINER_DEAD] = "dead",       [CONTAINER_RESTARTING] = "restarting",
 };
 
 const char *container_state_to_string(ContainerState state) {
@@ -40,6 +40,7 @@ Container *container_unref(Container *c) {
         container_drop_given(c);
         container_record_free(c->record);
         sd_event_source_disable_unref(c->stop_timer);
+        restart_forget(c);
         free(c->cgroup);
         free(c->path);
         free(c);
@@ -152,6 +153,7 @@ void container_forget(Container *c) {
 
         if (c->forgotten)
                 return;
+        waiters_answer(c, NULL, WAIT_REMOVED, c->record->exit_code);
         waiters_refuse(c);
         refuse_exit_hooks(c);
         while (c->processes)
@@ -279,6 +281,8 @@ static bool is_to_be_removed(const Container *c) {
 void container_settle(Container *c) {
         if (is_to_be_removed(c))
                 container_remove(c, NULL, NULL);
+        else
+                restart_settle(c);
 }
 
 int container_on_exit(Container *c, void (*callback)(Container *c, Call *call), Call *call) {
@@ -300,6 +304,8 @@ int container_running(Container *c, const ContainerRun *run) {
         c->frozen = run->frozen;
         c->state = run->frozen ? CONTAINER_PAUSED : CONTAINER_RUNNING;
         c->record->state = RECORD_RUNNING;
+        c->record->restarting = false;
+        restart_forget(c);
         c->record->started_at = run->started_at;
         c->record->exit_code = -1;
         c->record->oom_killed = false;
@@ -369,12 +375,12 @@ void container_exited(Container *c, const Event *event) {
         record->exit_code = event->status;
         record->oom_killed |= event->oom_killed;
         record->finished_at = event->finished_at;
-        c->state = CONTAINER_EXITED;
+        c->state = restart_plan(c, false) ? CONTAINER_RESTARTING : CONTAINER_EXITED;
 
         container_changed(c, "State", "ExitCode", "OOMKilled", "Pid", "FinishedAt", "CgroupPath",
-                          NULL);
+                          "RestartCount", NULL);
         manager_counts_changed(m);
-        waiters_answer(c, NULL, record->exit_code);
+        waiters_answer(c, NULL, WAIT_NOT_RUNNING | WAIT_NEXT_EXIT, record->exit_code);
         LIST_FOREACH(follower, c->followers, links)
         worker_end_input(follower->worker);
         if (c->mounted) {

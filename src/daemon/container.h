@@ -4,6 +4,7 @@
 /* A container: its record, what state it is in, and what is being done with it. */
 
 #include "daemon/manager.h"
+#include "daemon/restart.h"
 #include "daemon/worker-client.h"
 #include "shared/list.h"
 
@@ -13,6 +14,7 @@ typedef enum ContainerState {
         CONTAINER_PAUSED,
         CONTAINER_STOPPING,
         CONTAINER_EXITED,
+        CONTAINER_RESTARTING, /* has ended and will be started again soon */
         CONTAINER_REMOVING,
         CONTAINER_DEAD, /* could not be removed */
         _CONTAINER_STATE_MAX,
@@ -68,6 +70,7 @@ struct Container {
         ExitHook *exit_hooks;
         LogFollower *followers;
         sd_event_source *stop_timer;
+        Restart restart;
         struct Process *processes;
 };
 
@@ -103,7 +106,8 @@ int container_wait_turn(Container *c, sd_bus_message *message, sd_bus_error *err
 void container_busy_begin(Container *c);
 void container_busy_end(Container *c);
 
-/* Removes it if it shall be removed after its end, all in it has ended, and it is not busy. */
+/* Does what is due when it is not busy: removes it if it shall be removed after its end and all in it has
+ * ended, or starts it again. */
 void container_settle(Container *c);
 
 /* Closes the descriptors that were given for the first start. */

@@ -276,8 +276,10 @@ void manager_reconcile(Manager *m, Inventory *inventory) {
                 if (!found || !reconcile_running(c, found))
                         reconcile_ended(c);
         }
-        if (!m->exported)
+        if (!m->exported) {
+                restart_all(m);
                 r = begin(m);
+        }
         if (r < 0) {
                 log_errno(LOG_ERR, r, "Cannot offer our objects on the bus");
                 sd_event_exit(m->event, EXIT_FAILURE);

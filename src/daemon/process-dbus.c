@@ -76,7 +76,7 @@ static int method_wait(sd_bus_message *message, void *userdata, sd_bus_error *er
         r = caller_get(p->container->manager, message, &caller, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        TRY(waiter_add(p->container, p, message, caller->uid, error));
+        TRY(waiter_add(p->container, p, WAIT_NOT_RUNNING, message, caller->uid, error));
         return 1;
 }
 

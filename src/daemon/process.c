@@ -34,7 +34,7 @@ void process_free(Process *p) {
 
         if (p->on_exit)
                 p->on_exit(p, p->userdata);
-        waiters_answer(c, p, p->status);
+        waiters_answer(c, p, WAIT_NOT_RUNNING, p->status);
         if (p->announced && c->manager->exported) {
                 r = sd_bus_emit_object_removed(c->manager->bus, p->path);
                 if (r < 0)
@@ -101,7 +101,7 @@ void process_exited(Process *p, int status) {
         }
         if (r < 0)
                 log_errno(LOG_WARNING, r, "Cannot announce the end of %s", p->path);
-        waiters_answer(p->container, p, status);
+        waiters_answer(p->container, p, WAIT_NOT_RUNNING, status);
         r = sd_event_add_time_relative(m->event, &p->timer, CLOCK_MONOTONIC, LINGER_USEC, 0,
                                        on_linger, p);
         if (r < 0)

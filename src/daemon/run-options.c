@@ -116,13 +116,21 @@ static int check_words(const RunOptions *o, sd_bus_error *error) {
         static const char *const networks[] = {"none", "host", NULL};
         static const char *const users[] = {"private", "host", NULL};
         static const char *const filters[] = {"default", "unconfined", NULL};
-        static const char *const policies[] = {"no", NULL};
 
         TRY(check_word(o->log_driver, log_drivers, "log-driver", error));
         TRY(check_word(o->network, networks, "network", error));
         TRY(check_word(o->userns, users, "userns", error));
-        TRY(check_word(o->seccomp, filters, "seccomp", error));
-        return check_word(o->restart, policies, "restart", error);
+        return check_word(o->seccomp, filters, "seccomp", error);
+}
+
+int restart_option_parse(const char *value, bool auto_remove, RestartPolicy *ret,
+                         sd_bus_error *error) {
+        if (restart_policy_parse(value, ret) < 0)
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
+                                         "Option restart: “%.64s” is no policy", value);
+        if (auto_remove && ret->kind != RESTART_NO)
+                return bad(error, "restart", "cannot be combined with auto-remove");
+        return 0;
 }
 
 static int check_capabilities(char *const *names, const char *key, sd_bus_error *error) {
@@ -164,6 +172,7 @@ static int check_volumes(const RunOptions *o, sd_bus_error *error) {
 }
 
 static int check(const RunOptions *o, sd_bus_error *error) {
+        RestartPolicy policy;
         Limits limits = {};
         int r;
 
@@ -178,6 +187,7 @@ static int check(const RunOptions *o, sd_bus_error *error) {
         TRY(process_options_check(o->env, o->workdir, o->user, o->tty, o->rows, o->columns,
                                   o->streams, o->open_stdin, error));
         TRY(check_words(o, error));
+        TRY(restart_option_parse(o->restart ?: "no", o->auto_remove, &policy, error));
         TRY(check_capabilities(o->cap_add, "cap-add", error));
         TRY(check_capabilities(o->cap_drop, "cap-drop", error));
         TRY(check_volumes(o, error));

@@ -5,6 +5,7 @@
 
 #include "daemon/limit-options.h"
 #include "daemon/options.h"
+#include "store/restart-policy.h"
 
 typedef struct RunOptions {
         char *image;
@@ -16,7 +17,7 @@ typedef struct RunOptions {
         char *workdir, *user;
         int stop_signal;       /* 0: not given */
         uint32_t stop_timeout; /* s */
-        char *restart;
+        char *restart;         /* NULL: "no" */
         bool auto_remove;
 
         bool tty;
@@ -47,6 +48,11 @@ int run_options_read(sd_bus_message *message, bool create, RunOptions *ret, sd_b
 /* Whether the options leave the safe profile: what root in the container could do on the host then is
  * more than its caller may. */
 bool run_options_privileged(const RunOptions *options);
+
+/* Reads a restart policy, which cannot be had together with `auto_remove`. Return: 0 or a negative errno with
+ * `error` set. */
+int restart_option_parse(const char *value, bool auto_remove, RestartPolicy *ret,
+                         sd_bus_error *error);
 
 /* Checks `env`, `workdir`, `user`, and sizes given without a terminal, for Exec too. */
 int process_options_check(char *const *env, const char *workdir, const char *user, bool tty,

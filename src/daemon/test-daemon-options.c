@@ -115,7 +115,7 @@ static void test_refused(void) {
         check_refused(message("a{sv}", 1, "network", "s", "bridge"), "network");
         check_refused(message("a{sv}", 1, "userns", "s", ""), "userns");
         check_refused(message("a{sv}", 1, "seccomp", "s", "off"), "seccomp");
-        check_refused(message("a{sv}", 1, "restart", "s", "always"), "restart");
+        check_refused(message("a{sv}", 1, "restart", "s", "sometimes"), "restart");
         check_refused(message("a{sv}", 1, "log-driver", "s", "journald"), "log-driver");
         check_refused(message("a{sv}", 1, "cap-add", "as", 1, "FLY"), "cap-add");
         check_refused(message("a{sv}", 1, "volumes", "a(sss)", 1, "from", "/to", ""), "volumes");

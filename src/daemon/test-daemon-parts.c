@@ -10,6 +10,7 @@
 #include "daemon/limit-options.h"
 #include "daemon/names.h"
 #include "daemon/ranges.h"
+#include "daemon/restart.h"
 #include "shared/fd.h"
 #include "shared/test.h"
 
@@ -180,7 +181,57 @@ static void test_config(void) {
         config_done(&config);
 }
 
+/* 100 ms, doubled up to a minute, and from the beginning after a long run. */
+static void test_restart_delay(void) {
+        uint64_t delay = 0, sum = 0;
+
+        for (int i = 0; i < 12; i++)
+                sum += delay = restart_delay(delay, 1000);
+        CHECK_INT(delay, 60000000);
+        CHECK_INT(sum, 102300000 + 60000000 + 60000000);
+        CHECK_INT(restart_delay(delay, 9999999), 60000000);
+        CHECK_INT(restart_delay(delay, 10000000), 100000);
+}
+
+static void test_restart_policy(void) {
+        static const struct {
+                const char *policy;
+                int exit_code;
+                unsigned count;
+                bool stopped, failed, wanted;
+        } cases[] = {
+                {"no", 1, 0, false, false, false},
+                {"no", 1, 0, false, true, false},
+                {"on-failure", 0, 0, false, false, false},
+                {"on-failure", 0, 0, false, true, true},
+                {"on-failure", 1, 0, true, false, false},
+                {"on-failure", -1, 1000, false, false, true},
+                {"on-failure:2", 1, 1, false, false, true},
+                {"on-failure:2", 1, 2, false, false, false},
+                {"always", 0, 1000, false, false, true},
+                {"always", 0, 0, true, false, false},
+                {"unless-stopped", 0, 0, false, false, true},
+                {"unless-stopped", 1, 0, true, false, false},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                ContainerRecord record = {
+                        .exit_code = cases[i].exit_code,
+                        .restart_count = cases[i].count,
+                        .stopped = cases[i].stopped,
+                };
+                _cleanup_free_ char *text = NULL;
+
+                CHECK_INT(restart_policy_parse(cases[i].policy, &record.restart), 0);
+                text = restart_policy_format(record.restart);
+                CHECK_STR(text, cases[i].policy);
+                CHECK_INT(restart_is_wanted(&record, cases[i].failed), cases[i].wanted);
+        }
+}
+
 int main(void) {
+        test_restart_delay();
+        test_restart_policy();
         test_errors();
         test_names();
         test_ranges();

@@ -11,7 +11,26 @@ struct Waiter {
         sd_bus_message *message;
         sd_bus_track *track;
         uid_t uid;
+        WaitCondition condition;
 };
+
+int wait_condition_parse(const char *s, WaitCondition *ret) {
+        static const struct {
+                const char *word;
+                WaitCondition condition;
+        } words[] = {
+                {"not-running", WAIT_NOT_RUNNING},
+                {"next-exit", WAIT_NEXT_EXIT},
+                {"removed", WAIT_REMOVED},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (streq(words[i].word, s)) {
+                        *ret = words[i].condition;
+                        return 0;
+                }
+        return -EINVAL;
+}
 
 static void waiter_free(Waiter *waiter) {
         LIST_REMOVE(waiter->manager->waiters, waiter, links);
@@ -30,8 +49,8 @@ static int on_vanished(sd_bus_track *track, void *userdata) {
         return 0;
 }
 
-int waiter_add(Container *c, struct Process *p, sd_bus_message *message, uid_t uid,
-               sd_bus_error *error) {
+int waiter_add(Container *c, struct Process *p, WaitCondition condition, sd_bus_message *message,
+               uid_t uid, sd_bus_error *error) {
         Manager *m = c->manager;
         Waiter *waiter;
         unsigned n = 0;
@@ -48,6 +67,7 @@ int waiter_add(Container *c, struct Process *p, sd_bus_message *message, uid_t u
         waiter->container = c;
         waiter->process = p;
         waiter->uid = uid;
+        waiter->condition = condition;
         waiter->message = sd_bus_message_ref(message);
         LIST_PREPEND(m->waiters, waiter, links);
         r = sd_bus_track_new(m->bus, &waiter->track, on_vanished, waiter);
@@ -60,11 +80,12 @@ int waiter_add(Container *c, struct Process *p, sd_bus_message *message, uid_t u
         return 0;
 }
 
-void waiters_answer(Container *c, const struct Process *p, int status) {
+void waiters_answer(Container *c, const struct Process *p, unsigned conditions, int status) {
         LIST_FOREACH(waiter, c->manager->waiters, links) {
                 int r;
 
-                if (waiter->container != c || waiter->process != p)
+                if (waiter->container != c || waiter->process != p ||
+                    !(waiter->condition & conditions))
                         continue;
                 r = sd_bus_reply_method_return(waiter->message, "i", status);
                 if (r < 0)

@@ -8,15 +8,27 @@
 
 struct Process;
 
-/* Keeps the call until `c`, or its process `p` if not NULL, has ended. If its caller goes, so does it.
+/* What is waited for; of a process it can only be its end. */
+typedef enum WaitCondition {
+        WAIT_NOT_RUNNING =
+                1 << 0, /* it does not run; one that will be started again counts as running */
+        WAIT_NEXT_EXIT = 1 << 1,
+        WAIT_REMOVED = 1 << 2,
+} WaitCondition;
+
+/* "not-running", "next-exit" or "removed". Return: 0 or -EINVAL. */
+int wait_condition_parse(const char *s, WaitCondition *ret);
+
+/* Keeps the call until `condition` holds for `c`, or its process `p` if not NULL. If its caller goes, so does it.
  * Return: 0 or a negative errno with `error` set. */
-int waiter_add(Container *c, struct Process *p, sd_bus_message *message, uid_t uid,
-               sd_bus_error *error);
+int waiter_add(Container *c, struct Process *p, WaitCondition condition, sd_bus_message *message,
+               uid_t uid, sd_bus_error *error);
 
-/* Answers those that wait for the process, or for the container itself if it is NULL. */
-void waiters_answer(Container *c, const struct Process *p, int status);
+/* Answers those that wait for one of the conditions (as bits) of the process, or of the container itself
+ * if it is NULL. */
+void waiters_answer(Container *c, const struct Process *p, unsigned conditions, int status);
 
-/* The container was removed without having run. */
+/* The container was removed: what else is waited for never comes. */
 void waiters_refuse(Container *c);
 
 void waiters_done(Manager *m);

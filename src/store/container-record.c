@@ -33,6 +33,29 @@ ContainerRecord *container_record_free(ContainerRecord *record) {
         return NULL;
 }
 
+static int restart_to_json(const ContainerRecord *record, Json *json) {
+        _cleanup_free_ char *policy = restart_policy_format(record->restart);
+
+        if (!policy)
+                return -ENOMEM;
+        TRY(json_add_string(json, "restart", policy));
+        TRY(json_add_u64(json, "restart-count", record->restart_count));
+        TRY(json_add_bool(json, "restarting", record->restarting));
+        return json_add_bool(json, "stopped", record->stopped);
+}
+
+static int restart_from_json(Json *json, ContainerRecord *record) {
+        const char *policy = "no";
+
+        TRY(json_peek_string(json, "restart", &policy));
+        if (restart_policy_parse(policy, &record->restart) < 0)
+                return -EBADMSG;
+        TRY(json_get_u32(json, "restart-count", &record->restart_count));
+        TRY(json_get_bool(json, "restarting", &record->restarting));
+        TRY(json_get_bool(json, "stopped", &record->stopped));
+        return 0;
+}
+
 int container_record_to_json(const ContainerRecord *record, Json **ret) {
         _cleanup_json_ Json *json = json_object_new_object(), *spec = NULL;
 
@@ -47,6 +70,7 @@ int container_record_to_json(const ContainerRecord *record, Json **ret) {
         TRY(json_add_u64(json, "stop-timeout", record->stop_timeout));
         TRY(json_add_bool(json, "auto-remove", record->auto_remove));
         TRY(json_add_bool(json, "paused", record->paused));
+        TRY(restart_to_json(record, json));
         TRY(json_add_string(json, "state", state_names[record->state]));
         TRY(json_add_u64(json, "created-at", record->created_at));
         TRY(json_add_u64(json, "started-at", record->started_at));
@@ -107,6 +131,7 @@ int container_record_from_json(Json *json, ContainerRecord **ret) {
         TRY(json_get_u32(json, "stop-timeout", &record->stop_timeout));
         TRY(json_get_bool(json, "auto-remove", &record->auto_remove));
         TRY(json_get_bool(json, "paused", &record->paused));
+        TRY(restart_from_json(json, record));
         TRY(state_from_json(json, &record->state));
         TRY(json_get_u64(json, "created-at", &record->created_at));
         TRY(json_get_u64(json, "started-at", &record->started_at));
