@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "shared/cleanup.h"
@@ -28,8 +29,14 @@ static void run_agent(int notify_fd, pid_t parent) {
         (void)fcntl(notify_fd, F_SETFD, 0);
         snprintf(fd, sizeof(fd), "%d", notify_fd);
         snprintf(pid, sizeof(pid), "%d", (int)parent);
-        execlp("pkttyagent", "pkttyagent", "--notify-fd", fd, "--fallback", "--process", pid,
-               (char *)NULL);
+        /* A desktop's agent goes first, which is one of the session. Without a session polkit (122) never
+         * comes back to an agent that is marked as the last resort. */
+        if (sd_pid_get_session(parent, NULL) >= 0)
+                execlp("pkttyagent", "pkttyagent", "--notify-fd", fd, "--process", pid,
+                       "--fallback", (char *)NULL);
+        else
+                execlp("pkttyagent", "pkttyagent", "--notify-fd", fd, "--process", pid,
+                       (char *)NULL);
         if (errno != ENOENT)
                 fprintf(stderr, "Cannot start pkttyagent: %s\n", strerror(errno));
         _exit(1);
