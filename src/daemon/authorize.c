@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/authorize.h"
+#include "daemon/audit.h"
 #include "daemon/errors.h"
 #include "shared/log.h"
 
@@ -10,13 +11,12 @@ typedef struct Question {
         Verdict verdict;
 } Question;
 
-/* A call for which polkit was asked. It lives until its message has been handled. */
+/* A call and what was found out about it. It lives until its message has been handled. */
 struct Check {
         LIST_LINKS(Check) links;
         Manager *manager;
         sd_bus_message *message;
-        uid_t uid;
-        uint32_t login_uid;
+        Caller *caller;
         Question *questions; /* the last one may be pending */
         size_t n_questions;
         sd_bus_slot *slot;
@@ -35,6 +35,7 @@ static void check_free(Check *check) {
         sd_bus_track_unref(check->track);
         sd_event_source_disable_unref(check->defer);
         sd_bus_message_unref(check->message);
+        caller_unref(check->caller);
         free(check);
 }
 
@@ -56,13 +57,6 @@ int details_add(char ***details, const char *key, const char *value) {
         return strv_extend(details, value ?: "");
 }
 
-static const char *detail(char *const *details, const char *key) {
-        for (; details && *details; details += 2)
-                if (streq(details[0], key))
-                        return details[1];
-        return NULL;
-}
-
 static bool details_equal(char *const *a, char *const *b) {
         size_t n = strv_length(a);
 
@@ -72,20 +66,6 @@ static bool details_equal(char *const *a, char *const *b) {
                 if (!streq(a[i], b[i]))
                         return false;
         return true;
-}
-
-/* Every change that somebody asked for is in the log, allowed or not. */
-static void audit(const char *action, uid_t uid, uint32_t login_uid, sd_bus_message *message,
-                  char *const *details, const char *verdict) {
-        const char *id = detail(details, "id"), *name = detail(details, "container");
-        const char *image = detail(details, "image");
-        char login[16] = "none";
-
-        if (login_uid != UINT32_MAX)
-                snprintf(login, sizeof(login), "%u", login_uid);
-        log_info("%s: %s by uid %u (login uid %s) for %s%s%s%s%s%s%s", action, verdict, uid, login,
-                 sd_bus_message_get_member(message), name ? ", container " : "", name ?: "",
-                 id ? " " : "", id ?: "", image ? ", image " : "", image ?: "");
 }
 
 static int refuse(const Question *question, sd_bus_message *message, sd_bus_error *error) {
@@ -126,8 +106,13 @@ static int on_verdict(sd_bus_message *reply, void *userdata, sd_bus_error *ret_e
         check->slot = sd_bus_slot_unref(check->slot);
         check->track = sd_bus_track_unref(check->track);
         question->verdict = polkit_verdict(reply, question->action);
-        audit(question->action, check->uid, check->login_uid, check->message, question->details,
-              question->verdict == VERDICT_YES ? "allowed by polkit" : "refused");
+        /* Nobody has answered for so long: the dialog goes away, too. Else nothing is left to cancel. */
+        if (question->verdict == VERDICT_FAILED)
+                polkit_cancel(check->manager, check->cancellation);
+        audit(check->caller, check->message, question->action, question->details,
+              question->verdict == VERDICT_YES    ? AUDIT_POLKIT :
+              question->verdict == VERDICT_FAILED ? AUDIT_NO_POLKIT :
+                                                    AUDIT_REFUSED);
 
         r = sd_bus_message_rewind(check->message, true);
         if (r >= 0)
@@ -141,66 +126,77 @@ static int on_verdict(sd_bus_message *reply, void *userdata, sd_bus_error *ret_e
 /* The caller has gone: so does polkit's dialog, and the caller's place. */
 static int on_vanished(sd_bus_track *track, void *userdata) {
         Check *check = userdata;
-        int r;
 
-        r = sd_bus_call_method_async(
-                check->manager->bus, NULL, "org.freedesktop.PolicyKit1",
-                "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
-                "CancelCheckAuthorization", NULL, NULL, "s", check->cancellation);
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot cancel a question to polkit");
+        polkit_cancel(check->manager, check->cancellation);
         check_free(check);
         return 0;
 }
 
-static int check_new(Manager *m, sd_bus_message *message, const Caller *caller, Check **ret,
-                     sd_bus_error *error) {
-        static unsigned long long last;
-        unsigned n = 0;
-        Check *check;
+/* How many answers of polkit the user waits for. */
+static uint64_t count_pending(Manager *m, uid_t uid) {
+        uint64_t n = permissions_pending(m, uid);
 
-        LIST_FOREACH(other, m->checks, links)
-        n += other->uid == caller->uid;
-        if (n >= m->config.user_calls_max)
-                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED,
-                                        "Too many calls wait for authorization");
-        check = calloc(1, sizeof(*check));
+        LIST_FOREACH(check, m->checks, links)
+        n += check->slot && check->caller->uid == uid;
+        return n;
+}
+
+int authorize_check_quota(Manager *m, uid_t uid, sd_bus_error *error) {
+        return quota_check_count(uid, "user-checks-max", count_pending(m, uid),
+                                 m->config.user_checks_max, error);
+}
+
+static Check *check_new(Manager *m, sd_bus_message *message, const Caller *caller) {
+        static unsigned long long last;
+        Check *check = calloc(1, sizeof(*check));
+
         if (!check)
-                return bus_failure(error, ENOMEM, "authorization");
+                return NULL;
         check->manager = m;
         check->message = sd_bus_message_ref(message);
-        check->uid = caller->uid;
-        check->login_uid = caller->login_uid;
+        check->caller = caller_ref(caller);
         snprintf(check->cancellation, sizeof(check->cancellation), "mydocker%llu", ++last);
         LIST_PREPEND(m->checks, check, links);
-        *ret = check;
+        return check;
+}
+
+static int add_question(Check *check, const char *action, char *const *details, Verdict verdict) {
+        _cleanup_strv_free_ char **copy = strv_copy(details);
+        Question *grown;
+
+        if (!copy)
+                return -ENOMEM;
+        grown = reallocarray(check->questions, check->n_questions + 1, sizeof(Question));
+        if (!grown)
+                return -ENOMEM;
+        check->questions = grown;
+        grown[check->n_questions++] = (Question){action, TAKE_PTR(copy), verdict};
         return 0;
 }
 
 static int ask(Check *check, const char *action, char *const *details) {
         Manager *m = check->manager;
-        Question *grown;
-        char **copy;
 
-        copy = strv_copy(details);
-        if (!copy)
-                return -ENOMEM;
-        grown = reallocarray(check->questions, check->n_questions + 1, sizeof(Question));
-        if (!grown) {
-                strv_free(copy);
-                return -ENOMEM;
-        }
-        grown[check->n_questions++] = (Question){action, copy, VERDICT_PENDING};
-        check->questions = grown;
+        TRY(add_question(check, action, details, VERDICT_PENDING));
         if (check->defer)
                 sd_event_source_set_enabled(check->defer, SD_EVENT_OFF);
-
         TRY(sd_bus_track_new(m->bus, &check->track, on_vanished, check));
         TRY(sd_bus_track_add_sender(check->track, check->message));
         return polkit_check(m, &check->slot, sd_bus_message_get_sender(check->message), action,
                             details,
                             sd_bus_message_get_allow_interactive_authorization(check->message) > 0,
                             check->cancellation, on_verdict, check);
+}
+
+/* Root, or the owner of what this is about. */
+static int allow(Check *check, const char *action, char *const *details) {
+        TRY(add_question(check, action, details, VERDICT_YES));
+        forget_soon(check);
+        /* To look at one's own is no news. */
+        if (!streq(action, ACTION_INSPECT))
+                audit(check->caller, check->message, action, details,
+                      check->caller->uid == 0 ? AUDIT_ROOT : AUDIT_OWNER);
+        return 1;
 }
 
 int authorize(Manager *m, sd_bus_message *message, const char *action, char *const *details,
@@ -212,6 +208,7 @@ int authorize_owner(Manager *m, sd_bus_message *message, uid_t owner, const char
                     char *const *details, sd_bus_error *error) {
         Check *check = find(m, message);
         const Caller *caller;
+        bool asks;
         int r;
 
         for (size_t i = 0; check && i < check->n_questions; i++) {
@@ -225,22 +222,19 @@ int authorize_owner(Manager *m, sd_bus_message *message, uid_t owner, const char
         r = caller_get(m, message, &caller, error);
         if (r <= 0)
                 return r;
-        if (caller->uid == 0 || caller->uid == owner) {
-                audit(action, caller->uid, caller->login_uid, message, details,
-                      caller->uid == 0 ? "done" : "done by its owner");
-                return 1;
-        }
-        if (!check) {
-                r = check_new(m, message, caller, &check, error);
-                if (r < 0)
-                        return r;
-        }
-        r = ask(check, action, details);
+        asks = caller->uid != 0 && caller->uid != owner;
+        if (asks)
+                TRY(authorize_check_quota(m, caller->uid, error));
+        if (!check)
+                check = check_new(m, message, caller);
+        if (!check)
+                return bus_failure(error, ENOMEM, "authorization");
+        r = asks ? ask(check, action, details) : allow(check, action, details);
         if (r < 0) {
                 check_free(check);
-                return bus_failure(error, r, "cannot ask polkit");
+                return bus_failure(error, r, asks ? "cannot ask polkit" : "authorization");
         }
-        return 0;
+        return asks ? 0 : 1;
 }
 
 bool authorize_was_asked(Manager *m, sd_bus_message *message) {

@@ -8,6 +8,7 @@
  * with the same details (the class of CVE-2020-1712). */
 
 #include "daemon/caller.h"
+#include "daemon/quota.h"
 
 #define ACTION_RUN "org.mydocker.container.run"
 #define ACTION_RUN_PRIVILEGED "org.mydocker.container.run-privileged"
@@ -43,17 +44,28 @@ int authorize_owner(Manager *m, sd_bus_message *message, uid_t owner, const char
 void authorize_hold(Manager *m, sd_bus_message *message);
 void authorize_release(Manager *m, sd_bus_message *message);
 
-/* Whether polkit was asked about this call, which may have taken minutes. */
+/* Whether this call was dispatched before and comes again, perhaps minutes later. */
 bool authorize_was_asked(Manager *m, sd_bus_message *message);
+
+/* Whether the user may wait for one more answer of polkit, so that nobody keeps it busy for all others.
+ * Return: 0 or a negative errno with `error` set. */
+int authorize_check_quota(Manager *m, uid_t uid, sd_bus_error *error);
 
 void checks_done(Manager *m);
 
-/* Asks polkit without a question to anybody. `callback` gets `userdata` and polkit's reply, which
+/* Calls of GetPermissions (permissions.c): how many of the user wait, and their end. */
+uint64_t permissions_pending(Manager *m, uid_t uid);
+void permissions_done(Manager *m);
+
+/* Asks polkit (polkit.c), which asks a person only if `interactive`. `callback` gets `userdata` and polkit's reply, which
  * polkit_verdict() understands.
  * Return: 0 or a negative errno. */
 int polkit_check(Manager *m, sd_bus_slot **slot, const char *sender, const char *action,
                  char *const *details, bool interactive, const char *cancellation,
                  sd_bus_message_handler_t callback, void *userdata);
+
+/* Takes a question back, and the dialog with it. */
+void polkit_cancel(Manager *m, const char *cancellation);
 
 typedef enum Verdict {
         VERDICT_PENDING,

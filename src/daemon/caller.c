@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <systemd/sd-login.h>
 
 #include "daemon/caller.h"
 #include "daemon/errors.h"
@@ -9,21 +10,40 @@
 #define CALLERS_MAX 512
 #define WAITING_MAX 256
 
-static void caller_free(Manager *m, Caller *caller) {
+Caller *caller_ref(const Caller *caller) {
+        Caller *c = (Caller *)caller;
+
+        c->n_ref++;
+        return c;
+}
+
+Caller *caller_unref(Caller *caller) {
+        if (!caller || --caller->n_ref > 0)
+                return NULL;
+        free(caller->groups);
+        free(caller->unit);
+        free(caller->session);
+        free(caller->name);
+        free(caller);
+        return NULL;
+}
+
+static void caller_forget(Caller *caller) {
+        Manager *m = caller->manager;
+
         LIST_REMOVE(m->callers, caller, links);
         m->n_callers--;
-        sd_bus_slot_unref(caller->slot);
+        caller->slot = sd_bus_slot_unref(caller->slot);
         for (size_t i = 0; i < caller->n_waiting; i++)
                 sd_bus_message_unref(caller->waiting[i]);
         free(caller->waiting);
-        free(caller->groups);
-        free(caller->name);
-        free(caller);
+        caller->waiting = NULL;
+        caller_unref(caller);
 }
 
 void callers_done(Manager *m) {
         while (m->callers)
-                caller_free(m, m->callers);
+                caller_forget(m->callers);
 }
 
 /* Forgets those that were not seen for longest; whoever comes back is asked for again. */
@@ -37,7 +57,7 @@ static void forget_old(Manager *m) {
         while (last && last->slot)
                 last = last->links.prev;
         if (last)
-                caller_free(m, last);
+                caller_forget(last);
 }
 
 static int read_groups(sd_bus_message *reply, Caller *caller) {
@@ -81,7 +101,6 @@ static int read_credentials(sd_bus_message *reply, Caller *caller) {
         return found ? 0 : -ENODATA;
 }
 
-/* For the log only: who logged in, whatever user it became since. */
 static uint32_t read_login_uid(pid_t pid) {
         _cleanup_free_ char *text = NULL;
         char path[64];
@@ -95,6 +114,17 @@ static uint32_t read_login_uid(pid_t pid) {
         return uid;
 }
 
+/* For the record only: the process may already be gone, and its number another's. */
+static void read_origin(Caller *caller) {
+        caller->login_uid = read_login_uid(caller->pid);
+        if (caller->pid <= 0)
+                return;
+        if (sd_pid_get_unit(caller->pid, &caller->unit) < 0)
+                caller->unit = NULL;
+        if (sd_pid_get_session(caller->pid, &caller->session) < 0)
+                caller->session = NULL;
+}
+
 static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
         Caller *caller = userdata;
         Manager *m = caller->manager;
@@ -103,10 +133,10 @@ static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *r
         if (!sd_bus_message_is_method_error(reply, NULL))
                 r = read_credentials(reply, caller);
         if (r < 0) {
-                caller_free(m, caller);
+                caller_forget(caller);
                 return 0;
         }
-        caller->login_uid = read_login_uid(caller->pid);
+        read_origin(caller);
         caller->slot = sd_bus_slot_unref(caller->slot);
         for (size_t i = 0; i < caller->n_waiting; i++) {
                 r = sd_bus_message_rewind(caller->waiting[i], true);
@@ -130,6 +160,7 @@ static int ask(Manager *m, const char *name, Caller **ret) {
         caller = calloc(1, sizeof(*caller));
         if (!caller)
                 return -ENOMEM;
+        caller->n_ref = 1;
         caller->manager = m;
         LIST_PREPEND(m->callers, caller, links);
         m->n_callers++;
@@ -140,7 +171,7 @@ static int ask(Manager *m, const char *name, Caller **ret) {
                                              "GetConnectionCredentials", on_credentials, caller,
                                              "s", name);
         if (r < 0) {
-                caller_free(m, caller);
+                caller_forget(caller);
                 return r;
         }
         *ret = caller;

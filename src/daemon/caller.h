@@ -10,12 +10,16 @@
 struct Caller {
         LIST_LINKS(Caller) links;
         Manager *manager;
-        char *name; /* unique name on the bus */
+        unsigned n_ref; /* the table's and those of calls that wait for polkit */
+        char *name;     /* unique name on the bus */
         uid_t uid;
         pid_t pid; /* 0: not known */
         gid_t *groups;
         size_t n_groups;
-        uint32_t login_uid; /* UINT32_MAX: none */
+
+        /* For the record of what it did: who logged in, whatever user it became since, and where. */
+        uint32_t login_uid;   /* UINT32_MAX: none */
+        char *unit, *session; /* NULL: not known */
 
         /* While the bus is asked: */
         sd_bus_slot *slot;
@@ -32,5 +36,9 @@ int caller_get(Manager *m, sd_bus_message *message, const Caller **ret, sd_bus_e
 /* The caller's primary group: what its process says, if that is one of the groups which the bus says it
  * has. Return: 0 or a negative errno. */
 int caller_primary_group(const Caller *caller, gid_t *ret);
+
+/* Keeps it beyond the next turn of the event loop. */
+Caller *caller_ref(const Caller *caller);
+Caller *caller_unref(Caller *caller);
 
 void callers_done(Manager *m);

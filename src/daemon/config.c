@@ -29,6 +29,7 @@ static const struct Key {
         {"ceiling-pids", KEY_NUMBER, offsetof(Config, ceiling_pids)},
         {"user-containers-max", KEY_NUMBER, offsetof(Config, user_containers_max)},
         {"user-jobs-max", KEY_NUMBER, offsetof(Config, user_jobs_max)},
+        {"user-checks-max", KEY_NUMBER, offsetof(Config, user_checks_max)},
         {"user-calls-max", KEY_NUMBER, offsetof(Config, user_calls_max)},
 };
 
@@ -51,6 +52,7 @@ int config_init(Config *config) {
                 .ceiling_pids = 2048,
                 .user_containers_max = 100,
                 .user_jobs_max = 8,
+                .user_checks_max = 16,
                 .user_calls_max = 64,
         };
         TRY(free_and_strdup(&config->state_dir, STATE_DIR));

@@ -27,7 +27,8 @@ typedef struct Config {
         /* For each user other than root. */
         uint64_t user_containers_max;
         uint64_t user_jobs_max;
-        uint64_t user_calls_max; /* waiting for an answer, of polkit or until a container exits */
+        uint64_t user_checks_max; /* answers of polkit that are waited for */
+        uint64_t user_calls_max;  /* calls that wait until something exits */
 } Config;
 
 void config_done(Config *config);

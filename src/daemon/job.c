@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/job.h"
 #include "daemon/errors.h"
+#include "daemon/quota.h"
 #include "shared/log.h"
 
 #define INTERFACE "org.mydocker.Job"
@@ -31,14 +32,11 @@ void jobs_done(Manager *m) {
 }
 
 int job_check_quota(Manager *m, uid_t uid, sd_bus_error *error) {
-        unsigned n = 0;
+        uint64_t n = 0;
 
         LIST_FOREACH(job, m->jobs, links)
         n += job->uid == uid && job->state == JOB_RUNNING;
-        if (uid != 0 && n >= m->config.user_jobs_max)
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
-                                         "User %u has %u jobs running already", uid, n);
-        return 0;
+        return quota_check_count(uid, "user-jobs-max", n, m->config.user_jobs_max, error);
 }
 
 Job *job_new(Manager *m, const char *operation, uid_t uid, const char *object,

@@ -29,6 +29,7 @@ Manager *manager_free(Manager *m) {
         jobs_done(m);
         waiters_done(m);
         checks_done(m);
+        permissions_done(m);
         callers_done(m);
         while (m->container_list)
                 container_forget(m->container_list);

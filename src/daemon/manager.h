@@ -26,6 +26,7 @@ typedef struct Container Container;
 typedef struct Image Image;
 typedef struct Job Job;
 typedef struct Layer Layer;
+typedef struct Permissions Permissions;
 typedef struct Supervisor Supervisor;
 typedef struct Trash Trash;
 typedef struct Waiter Waiter;
@@ -59,7 +60,8 @@ typedef struct Manager {
 
         Caller *callers; /* known connections, the last used first */
         unsigned n_callers;
-        Check *checks;   /* calls that wait for polkit or have its verdict */
+        Check *checks; /* calls that wait for polkit or have its verdict */
+        Permissions *permissions;
         Waiter *waiters; /* calls that wait for something of a container or process */
         Worker *workers;
 

@@ -9,8 +9,6 @@
 
 #define ACTIONS_MAX 32
 
-typedef struct Permissions Permissions;
-
 typedef struct Query {
         Permissions *owner;
         const char *action;
@@ -19,16 +17,33 @@ typedef struct Query {
 } Query;
 
 struct Permissions {
+        LIST_LINKS(Permissions) links;
+        Manager *manager;
+        uid_t uid;
         sd_bus_message *message;
         size_t n, n_pending;
         Query queries[ACTIONS_MAX];
 };
 
 static void permissions_free(Permissions *p) {
+        LIST_REMOVE(p->manager->permissions, p, links);
         for (size_t i = 0; i < p->n; i++)
                 sd_bus_slot_unref(p->queries[i].slot);
         sd_bus_message_unref(p->message);
         free(p);
+}
+
+void permissions_done(Manager *m) {
+        while (m->permissions)
+                permissions_free(m->permissions);
+}
+
+uint64_t permissions_pending(Manager *m, uid_t uid) {
+        uint64_t n = 0;
+
+        LIST_FOREACH(p, m->permissions, links)
+        n += p->uid == uid;
+        return n;
 }
 
 static const char *verdict_to_string(Verdict verdict) {
@@ -72,9 +87,14 @@ int manager_method_get_permissions(sd_bus_message *message, void *userdata, sd_b
         r = caller_get(m, message, &caller, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
+        if (caller->uid != 0)
+                TRY(authorize_check_quota(m, caller->uid, error));
         p = calloc(1, sizeof(*p));
         if (!p)
                 return bus_failure(error, ENOMEM, "permissions");
+        p->manager = m;
+        p->uid = caller->uid;
+        LIST_PREPEND(m->permissions, p, links);
         p->message = sd_bus_message_ref(message);
         for (; authorize_actions[p->n]; p->n++) {
                 Query *query = &p->queries[p->n];

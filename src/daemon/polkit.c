@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The two messages that we send to polkit, and what its answer says. */
+/* The messages that we send to polkit, and what its answer says. */
 
 #include "daemon/authorize.h"
 #include "daemon/errors.h"
 #include "shared/log.h"
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 
 /* A person reads, finds a password and types it. */
 #define QUESTION_USEC (5ULL * 60 * 1000 * 1000)
@@ -27,9 +29,8 @@ int polkit_check(Manager *m, sd_bus_slot **slot, const char *sender, const char 
                  sd_bus_message_handler_t callback, void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
 
-        TRY(sd_bus_message_new_method_call(
-                m->bus, &call, POLKIT_NAME, "/org/freedesktop/PolicyKit1/Authority",
-                "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization"));
+        TRY(sd_bus_message_new_method_call(m->bus, &call, POLKIT_NAME, POLKIT_PATH,
+                                           POLKIT_INTERFACE, "CheckAuthorization"));
         /* The connection, not a process: a pid can be somebody else's by the time it is looked at
          * (the class of CVE-2013-4288). */
         TRY(sd_bus_message_append(call, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender,
@@ -40,6 +41,15 @@ int polkit_check(Manager *m, sd_bus_slot **slot, const char *sender, const char 
         TRY(sd_bus_message_close_container(call));
         TRY(sd_bus_message_append(call, "us", interactive ? POLKIT_INTERACTIVE : 0, cancellation));
         return sd_bus_call_async(m->bus, slot, call, callback, userdata, QUESTION_USEC);
+}
+
+void polkit_cancel(Manager *m, const char *cancellation) {
+        int r;
+
+        r = sd_bus_call_method_async(m->bus, NULL, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
+                                     "CancelCheckAuthorization", NULL, NULL, "s", cancellation);
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Cannot cancel a question to polkit");
 }
 
 Verdict polkit_verdict(sd_bus_message *reply, const char *action) {

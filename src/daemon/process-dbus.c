@@ -14,6 +14,7 @@
 /* Whoever began the process may, as the container's owner may. */
 static int authorize_process(Process *p, sd_bus_message *message, const char *verb,
                              sd_bus_error *error) {
+        _cleanup_strv_free_ char **details = NULL;
         Container *c = p->container;
         const Caller *caller;
         int r;
@@ -21,9 +22,11 @@ static int authorize_process(Process *p, sd_bus_message *message, const char *ve
         r = caller_get(c->manager, message, &caller, error);
         if (r <= 0)
                 return r;
-        if (caller->uid == p->owner && caller->uid != 0)
-                return 1;
-        return container_authorize(c, message, true, ACTION_EXEC, verb, error);
+        if (container_details(c, verb, NULL, &details) < 0)
+                return bus_failure(error, ENOMEM, "process");
+        return authorize_owner(c->manager, message,
+                               caller->uid == p->owner ? p->owner : c->record->owner, ACTION_EXEC,
+                               details, error);
 }
 
 static int check_running(const Process *p, sd_bus_error *error) {

@@ -15,39 +15,13 @@
 #include "shared/fd.h"
 #include "shared/log.h"
 
-static int add_labels(char ***details, Json *labels) {
-        json_object_object_foreach(labels, key, value) {
-                _cleanup_free_ char *name = strf("label.%s", key);
-
-                if (!name)
-                        return -ENOMEM;
-                TRY(details_add(details, name, json_object_get_string(value)));
-        }
-        return 0;
-}
-
-/* `volume` is the source that is asked for, or NULL. */
-static int make_details(const ContainerRecord *record, const char *verb, const char *volume,
-                        uid_t uid, char ***ret) {
-        char owner[16];
-
-        snprintf(owner, sizeof(owner), "%u", uid);
-        TRY(details_add(ret, "container", record->name));
-        TRY(details_add(ret, "image", record->image));
-        TRY(details_add(ret, "owner", owner));
-        TRY(details_add(ret, "verb", verb));
-        TRY(details_add(ret, "user", record->spec->process.user));
-        if (volume)
-                TRY(details_add(ret, "volume", volume));
-        return add_labels(ret, record->labels);
-}
-
 /* Asks for one action, for the container that would be made. */
 static int ask(Manager *m, sd_bus_message *message, const ContainerRecord *record,
                const char *action, const char *verb, const char *volume, sd_bus_error *error) {
         _cleanup_strv_free_ char **details = NULL;
 
-        if (make_details(record, verb, volume, record->owner, &details) < 0)
+        if (container_record_details(record, verb, NULL, &details) < 0 ||
+            (volume && details_add(&details, "volume", volume) < 0))
                 return bus_failure(error, ENOMEM, "container");
         return authorize(m, message, action, details, error);
 }
@@ -74,11 +48,8 @@ static int check_quota(Manager *m, uid_t uid, sd_bus_error *error) {
 
         LIST_FOREACH(c, m->container_list, links)
         n += c->record->owner == uid;
-        if (uid != 0 && n >= m->config.user_containers_max)
-                return sd_bus_error_setf(error, ERROR_QUOTA_EXCEEDED,
-                                         "User %u has %llu containers already", uid,
-                                         (unsigned long long)n);
-        return 0;
+        return quota_check_count(uid, "user-containers-max", n, m->config.user_containers_max,
+                                 error);
 }
 
 static int choose_name(Manager *m, ContainerRecord *record, sd_bus_error *error) {

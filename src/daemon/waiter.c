@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/waiter.h"
 #include "daemon/errors.h"
+#include "daemon/quota.h"
 #include "shared/log.h"
 
 struct Waiter {
@@ -53,13 +54,12 @@ int waiter_add(Container *c, struct Process *p, WaitCondition condition, sd_bus_
                uid_t uid, sd_bus_error *error) {
         Manager *m = c->manager;
         Waiter *waiter;
-        unsigned n = 0;
+        uint64_t n = 0;
         int r;
 
         LIST_FOREACH(other, m->waiters, links)
         n += other->uid == uid;
-        if (uid != 0 && n >= m->config.user_calls_max)
-                return sd_bus_error_set(error, ERROR_LIMITS_EXCEEDED, "Too many calls wait");
+        TRY(quota_check_count(uid, "user-calls-max", n, m->config.user_calls_max, error));
         waiter = calloc(1, sizeof(*waiter));
         if (!waiter)
                 return bus_failure(error, ENOMEM, "wait");
