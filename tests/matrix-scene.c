@@ -203,8 +203,8 @@ char **scene_details(const Row *row) {
         if (g_str_has_prefix(row->method, "Container.") ||
             g_str_has_prefix(row->method, "Process."))
                 common = g_strdup_printf(
-                        "container=matrix id=%s image=busybox owner=%u label.team=red", container,
-                        uids[OWNER]);
+                        "container=matrix id=%s image=busybox:latest owner=%u label.team=red",
+                        container, uids[OWNER]);
         else if (g_str_has_prefix(row->method, "Image."))
                 common = g_strdup_printf("id=%s", image);
         else if (g_str_has_prefix(row->method, "Job."))

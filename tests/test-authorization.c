@@ -313,7 +313,7 @@ static void test_details(void) {
         /* What Run is to make can be told apart, too. */
         set_rule(
                 "action.id == 'org.mydocker.container.run' && action.lookup('container') == 'cache' &&"
-                " action.lookup('image') == 'busybox'");
+                " action.lookup('image') == 'busybox:latest' && !action.lookup('id')");
         WAIT_UNTIL(!is_denied(nobody, NULL, "Run",
                               "('busybox', ['true'], {'name': <'cache'>, 'auto-remove': <true>})"));
         check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'name': <'other'>})");
@@ -323,6 +323,63 @@ static void test_details(void) {
         bus_wait_property(NULL, "ContainersCount", "2");
         container_remove(web);
         container_remove(db);
+}
+
+/* However the caller names an image, a rule sees the name that it has, and never one that it does not have. */
+static void test_image_name(void) {
+        g_autofree char *image = image_find("busybox"), *beginning = NULL, *path = NULL;
+        g_autofree char *by_id = NULL, *by_name = NULL;
+
+        beginning = g_strndup(strrchr(image, '/') + 1, 12);
+        by_id = g_strdup_printf("('%s', ['true'], {'auto-remove': <true>})", beginning);
+        by_name = g_strdup_printf("('busybox', ['true'], {'name': <'%s'>, 'auto-remove': <true>})",
+                                  beginning);
+
+        set_rule("action.lookup('image') == 'busybox:latest'");
+        WAIT_UNTIL(!is_denied(nobody, NULL, "Run", by_name));
+        g_variant_unref(bus_try(nobody, NULL, NULL, NULL, NULL, "Run",
+                                "('busybox:latest', ['true'], {'auto-remove': <true>})"));
+        check_denied(nobody, NULL, "Run", by_id);
+        clear_rule();
+
+        set_rule("action.lookup('image') && action.lookup('image').length == 64 &&"
+                 " action.lookup('image') == action.lookup('image-id')");
+        WAIT_UNTIL(!is_denied(nobody, NULL, "Run", by_id));
+        check_denied(nobody, NULL, "Run", by_name);
+        clear_rule();
+        bus_wait_property(NULL, "ContainersCount", "0");
+
+        /* The image's name when the container was made, as long as there is the container. */
+        path = container_create("{'name': <'made'>}", "true");
+        set_rule("action.lookup('image') == 'busybox:latest' && action.lookup('verb') == 'rename'");
+        WAIT_UNTIL(!is_denied(nobody, path, "Rename", "('renamed', @a{sv} {})"));
+        clear_rule();
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
+        container_remove(path);
+}
+
+/* Whoever may do something to an image of one name cannot give that name to another image first. */
+static void test_image_names(void) {
+        g_autofree char *error = NULL, *path = image_import("busybox.tar", "theirs", &error);
+
+        set_rule("action.lookup('image') && action.lookup('image').indexOf('lab/') == 0");
+        WAIT_UNTIL(!is_denied(nobody, path, "Tag", "('lab/mine', @a{sv} {})"));
+        check_denied(nobody, path, "Remove", "(@a{sv} {},)");
+        check_denied(nobody, path, "Save", "(@a{sv} {},)");
+        check_denied(nobody, path, "Untag", "('theirs', @a{sv} {})");
+        CHECK(!is_denied(nobody, path, "Untag", "('lab/mine', @a{sv} {})"));
+        clear_rule();
+        image_remove("theirs");
+
+        /* A new image's name, too. */
+        path = (g_free(path), container_create("{'name': <'made'>}", "true"));
+        set_rule("action.lookup('target') == 'lab/image:latest'");
+        WAIT_UNTIL(!is_denied(nobody, path, "Commit", "('lab/image', @a{sv} {})"));
+        check_denied(nobody, path, "Commit", "('image', @a{sv} {})");
+        clear_rule();
+        WAIT_UNTIL(bus_property_uint(NULL, "ImagesCount") == 2);
+        image_remove("lab/image");
+        container_remove(path);
 }
 
 /* A directory that the caller itself could open, without asking: root inside is the caller, nobody else exists. */
@@ -396,6 +453,8 @@ int main(int argc, char *argv[]) {
         harness_add("/authorization/order", test_order);
         harness_add("/authorization/owner", test_owner);
         harness_add("/authorization/details", test_details);
+        harness_add("/authorization/image-name", test_image_name);
+        harness_add("/authorization/image-names", test_image_names);
         harness_add("/authorization/volume-fds", test_volume_fds);
         harness_add("/authorization/command", test_command);
         r = harness_run();

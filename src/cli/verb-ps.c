@@ -93,10 +93,15 @@ static char *join_mounts(char *const *volumes) {
         return text;
 }
 
+/* A container of an image that was called by its id. */
+static bool is_shown_short(const char *image) {
+        return !no_trunc && id_is_valid(image);
+}
+
 static int add_row(Listing *listing, const Container *c, uint64_t now) {
         char *cells[] = {
                 strndup(c->id, no_trunc ? strlen(c->id) : ID_SHOWN),
-                strdup(c->image),
+                strndup(c->image, is_shown_short(c->image) ? ID_SHOWN : strlen(c->image)),
                 human_command(c->command, no_trunc ? 0 : COMMAND_SHOWN),
                 human_time(c->created),
                 human_ago(now, c->created),

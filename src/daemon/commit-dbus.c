@@ -48,6 +48,16 @@ static int check_layers(const Container *c, const CommitOptions *o, sd_bus_error
         return 0;
 }
 
+static int authorize_commit(Container *c, sd_bus_message *message, const char *target,
+                            sd_bus_error *error) {
+        _cleanup_strv_free_ char **details = NULL;
+
+        if (container_details(c, "commit", NULL, &details) < 0 ||
+            details_add(&details, "target", target) < 0)
+                return bus_failure(error, ENOMEM, "container");
+        return authorize(c->manager, message, ACTION_COMMIT, details, error);
+}
+
 int container_method_commit(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         _cleanup_(commit_options_done) CommitOptions o = {.pause = true, .include_volumes = true};
         Container *c = userdata;
@@ -58,7 +68,7 @@ int container_method_commit(sd_bus_message *message, void *userdata, sd_bus_erro
         int r;
 
         TRY(read_arguments(message, &o, error));
-        r = container_authorize(c, message, false, ACTION_COMMIT, "commit", error);
+        r = authorize_commit(c, message, o.name, error);
         if (r > 0)
                 r = caller_get(m, message, &caller, error);
         if (r > 0)

@@ -315,24 +315,42 @@ int container_running(Container *c, const ContainerRun *run) {
         return 0;
 }
 
-int container_details(const Container *c, const char *verb, const char *user, char ***ret) {
-        _cleanup_strv_free_ char **details = NULL;
-        char owner[16];
-
-        snprintf(owner, sizeof(owner), "%u", c->record->owner);
-        TRY(details_add(&details, "container", c->record->name));
-        TRY(details_add(&details, "id", c->record->spec->id));
-        TRY(details_add(&details, "image", c->record->image));
-        TRY(details_add(&details, "owner", owner));
-        TRY(details_add(&details, "verb", verb));
-        TRY(details_add(&details, "user", user ?: c->record->spec->process.user));
-        json_object_object_foreach(c->record->labels, key, value) {
+static int add_labels(char ***details, Json *labels) {
+        json_object_object_foreach(labels, key, value) {
                 _cleanup_free_ char *name = strf("label.%s", key);
 
                 if (!name)
                         return -ENOMEM;
-                TRY(details_add(&details, name, json_object_get_string(value)));
+                TRY(details_add(details, name, json_object_get_string(value)));
         }
+        return 0;
+}
+
+int container_record_details(const ContainerRecord *record, const char *verb, const char *user,
+                             char ***ret) {
+        _cleanup_strv_free_ char **details = NULL;
+        _cleanup_free_ char *image = NULL;
+        char owner[16];
+
+        if (!id_is_valid(record->image))
+                TRY(image_reference_normalize(record->image, &image));
+        snprintf(owner, sizeof(owner), "%u", record->owner);
+        TRY(details_add(&details, "verb", verb));
+        TRY(details_add(&details, "container", record->name));
+        TRY(details_add(&details, "image", image ?: record->image));
+        TRY(details_add(&details, "image-id", record->image_id));
+        TRY(details_add(&details, "owner", owner));
+        TRY(details_add(&details, "user", user ?: record->spec->process.user));
+        TRY(add_labels(&details, record->labels));
+        *ret = TAKE_PTR(details);
+        return 0;
+}
+
+int container_details(const Container *c, const char *verb, const char *user, char ***ret) {
+        _cleanup_strv_free_ char **details = NULL;
+
+        TRY(container_record_details(c->record, verb, user, &details));
+        TRY(details_add(&details, "id", c->record->spec->id));
         *ret = TAKE_PTR(details);
         return 0;
 }

@@ -130,8 +130,10 @@ int container_running(Container *c, const ContainerRun *run);
 /* The main process has ended. */
 void container_exited(Container *c, const Event *event);
 
-/* Details for polkit; `user` is who acts in it, NULL its own one. Return: 0 or -ENOMEM; *ret is to be
- * freed. */
+/* Details for polkit; `user` is who acts in it, NULL its own one. A record alone may be that of a container
+ * that does not exist yet: its id says nothing. Return: 0 or a negative errno; *ret is to be freed. */
+int container_record_details(const ContainerRecord *record, const char *verb, const char *user,
+                             char ***ret);
 int container_details(const Container *c, const char *verb, const char *user, char ***ret);
 
 /* Authorizes the call: for the owner at once, unless `owner_may` is false.

@@ -14,17 +14,27 @@
 #include "daemon/save.h"
 #include "shared/log.h"
 
-static int authorize_image(Image *image, sd_bus_message *message, const char *action,
-                           const char *name, sd_bus_error *error) {
+static int authorize_name(Image *image, sd_bus_message *message, const char *action,
+                          const char *verb, const char *name, sd_bus_error *error) {
         _cleanup_strv_free_ char **details = NULL;
 
-        if (details_add(&details, "image",
-                        name                 ?:
-                                image->names ? image->names[0] :
-                                               "") < 0 ||
+        if (details_add(&details, "verb", verb) < 0 || details_add(&details, "image", name) < 0 ||
             details_add(&details, "id", image->record->id) < 0)
                 return bus_failure(error, ENOMEM, "image");
         return authorize(image->manager, message, action, details, error);
+}
+
+/* What is done to the image is done to all its names: each is asked about, so that nobody gets at an image
+ * by giving it a name that a rule allows. One without a name is called by its id. */
+static int authorize_image(Image *image, sd_bus_message *message, const char *action,
+                           const char *verb, sd_bus_error *error) {
+        int r = 1;
+
+        if (!image->names || !image->names[0])
+                return authorize_name(image, message, action, verb, image->record->id, error);
+        for (char **name = image->names; r > 0 && *name; name++)
+                r = authorize_name(image, message, action, verb, *name, error);
+        return r;
 }
 
 /* A change that a caller was told of must outlive a power failure. */
@@ -72,7 +82,7 @@ static int method_tag(sd_bus_message *message, void *userdata, sd_bus_error *err
 
         TRY(read_reference(message, &name, error));
         TRY(options_read(message, options, ELEMENTSOF(options), &replace, error));
-        r = authorize_image(image, message, ACTION_IMAGE_IMPORT, name, error);
+        r = authorize_name(image, message, ACTION_IMAGE_IMPORT, "tag", name, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (image_tag(image, name, replace, &e) < 0)
@@ -88,7 +98,7 @@ static int method_untag(sd_bus_message *message, void *userdata, sd_bus_error *e
 
         TRY(read_reference(message, &name, error));
         TRY(options_read_none(message, error));
-        r = authorize_image(image, message, ACTION_IMAGE_REMOVE, name, error);
+        r = authorize_name(image, message, ACTION_IMAGE_REMOVE, "untag", name, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (image_by_name(image->manager, name) != image)
@@ -106,7 +116,7 @@ static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *
         int r;
 
         TRY(options_read_none(message, error));
-        r = authorize_image(image, message, ACTION_IMAGE_REMOVE, NULL, error);
+        r = authorize_image(image, message, ACTION_IMAGE_REMOVE, "remove", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         LIST_FOREACH(c, m->container_list, links) {
@@ -134,7 +144,7 @@ static int method_save(sd_bus_message *message, void *userdata, sd_bus_error *er
                 return sd_bus_error_set(error, ERROR_INVALID_ARGS,
                                         "Option format is none of docker-archive, oci-archive, "
                                         "rootfs");
-        r = authorize_image(image, message, ACTION_IMAGE_EXPORT, NULL, error);
+        r = authorize_image(image, message, ACTION_IMAGE_EXPORT, "save", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return image_save(image, &options, message, error);

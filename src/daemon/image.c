@@ -125,6 +125,20 @@ int image_find(Manager *m, const char *reference, Image **ret, sd_bus_error *err
         return 0;
 }
 
+int image_describe(const Image *image, const char *reference, char **ret) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        r = image_reference_normalize(reference, &name);
+        if (r == -ENOMEM)
+                return r;
+        if (r >= 0 && image_by_name(image->manager, name) == image) {
+                *ret = TAKE_PTR(name);
+                return 0;
+        }
+        return free_and_strdup(ret, image->record->id);
+}
+
 uint64_t image_size(const Image *image) {
         uint64_t size = 0;
 

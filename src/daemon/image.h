@@ -42,6 +42,10 @@ Image *image_by_digest(Manager *m, const char *digest);
  * failure: an archive read later then becomes another image. */
 void image_add_digest(Image *image, const char *digest);
 
+/* What a rule can trust of how a caller named the image: the name in its normal form if the image has it,
+ * else its id, which no such name looks like. Return: 0 or -ENOMEM. */
+int image_describe(const Image *image, const char *reference, char **ret);
+
 /* Bytes of all its layers that have been counted. */
 uint64_t image_size(const Image *image);
 unsigned image_users(const Image *image);

@@ -396,7 +396,8 @@ static int try_changes(char *const *changes, sd_bus_error *error) {
 static int authorize_import(Import *import, sd_bus_message *message, sd_bus_error *error) {
         _cleanup_strv_free_ char **details = NULL;
 
-        if (details_add(&details, "image", import->name) < 0)
+        if (details_add(&details, "verb", "import") < 0 ||
+            details_add(&details, "image", import->name) < 0)
                 return bus_failure(error, ENOMEM, "import");
         return authorize(import->manager, message, ACTION_IMAGE_IMPORT, details, error);
 }

@@ -191,6 +191,17 @@ static int merge_labels(Json *labels, Json *more) {
         return 0;
 }
 
+/* As it was named, but for ids: a record that has one has all of it, so that it is no name. */
+static int name_image(const Image *image, const char *reference, char **ret) {
+        _cleanup_free_ char *name = NULL;
+
+        TRY(image_describe(image, reference, &name));
+        if (!id_is_valid(name) && !id_is_valid(reference))
+                return free_and_strdup(ret, reference);
+        *ret = TAKE_PTR(name);
+        return 0;
+}
+
 /* What cannot fail but for lack of memory, or an image whose configuration makes no sense. */
 static int fill(Manager *m, const RunOptions *o, const Image *image, const ImageDefaults *defaults,
                 ContainerRecord *record) {
@@ -209,7 +220,7 @@ static int fill(Manager *m, const RunOptions *o, const Image *image, const Image
         TRY(merge_labels(record->labels, o->labels));
         TRY(free_and_strdup(&spec->log_driver, driver));
         TRY(free_and_strdup(&record->name, o->name));
-        TRY(free_and_strdup(&record->image, o->image));
+        TRY(name_image(image, o->image, &record->image));
         memcpy(record->image_id, image->record->id, sizeof(record->image_id));
         spec->log_max_size =
                 o->log_max_size != UINT64_MAX ? o->log_max_size : m->config.log_max_size;
