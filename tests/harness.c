@@ -112,6 +112,16 @@ void daemon_start(void) {
         expect(0, NULL, NULL, "%s/start-daemon", sandbox_dir());
 }
 
+void daemon_configure(const char *members) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "daemon.json", NULL);
+        g_autofree char *text = g_strdup_printf("{ \"cgroup-parent\": \"%s\"%s%s }\n", cgroup,
+                                                *members ? ", " : "", members);
+
+        daemon_kill(SIGTERM);
+        g_assert_true(g_file_set_contents(path, text, -1, NULL));
+        daemon_start();
+}
+
 static int shell_v(char **out, char **err, const char *command) {
         const char *argv[] = {"/bin/sh", "-c", command, NULL};
         g_autoptr(GError) error = NULL;

@@ -68,6 +68,8 @@ pid_t supervisor_pid(void);
 /* Sends a signal and waits until the process is gone. */
 void daemon_kill(int signal);
 void daemon_start(void);
+/* Starts it again with more keys in its configuration, members of a JSON object; empty: none. */
+void daemon_configure(const char *members);
 void supervisor_kill(void);
 
 /* Runs a shell command line. Return: its exit status as the shell's $?. `out` and `err` may be NULL; *out and
