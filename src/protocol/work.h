@@ -10,6 +10,8 @@
  *   progress  {"progress":0.25} (0 to 1)              worker → daemon, at most five a second
  *   outcome   {"done":{…}} or {"error":{"stage", "errno", "text"}}
  *
+ * Nothing here waits for the disk: the daemon syncs what has been made, once, before it counts.
+ *
  * Error stages: "archive" for a refused or damaged archive; anything else is the machine's
  * fault. */
 

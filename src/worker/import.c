@@ -185,7 +185,5 @@ int work_import(Job *job, Json *done, Error *e) {
         r = import_archive(job, &input, done, &file, e);
         if (r == 0)
                 r = import_file(job, file, done, e);
-        if (r < 0)
-                return r;
-        return syncfs(job->fds[1]) < 0 ? error_set(e, errno, "write", "syncing the layers") : 0;
+        return MIN(r, 0);
 }

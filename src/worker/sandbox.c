@@ -62,8 +62,6 @@ static const uint16_t allowed_calls[] = {
         SYS_ftruncate,
         SYS_copy_file_range,
         SYS_sendfile,
-        SYS_syncfs,
-        SYS_fsync,
         /* names below a directory */
         SYS_openat,
         SYS_openat2,
