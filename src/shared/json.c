@@ -6,6 +6,29 @@
 #include "shared/json.h"
 #include "shared/strutil.h"
 
+/* json-c itself lets surrogates and noncharacters through, written as bytes or as "\\ufffe". An image's command with
+ * one would make a property that the bus cannot send, and then no object could be listed any more. */
+static bool strings_are_valid(Json *json) {
+        switch (json_object_get_type(json)) {
+        case json_type_string:
+                return utf8_is_valid(json_object_get_string(json));
+        case json_type_array:
+                for (size_t i = 0; i < json_object_array_length(json); i++)
+                        if (!strings_are_valid(json_object_array_get_idx(json, i)))
+                                return false;
+                return true;
+        case json_type_object: {
+                json_object_object_foreach(json, key, value) {
+                        if (!utf8_is_valid(key) || !strings_are_valid(value))
+                                return false;
+                }
+                return true;
+        }
+        default:
+                return true;
+        }
+}
+
 int json_parse(const char *text, size_t size, Json **ret) {
         struct json_tokener *tokener;
         _cleanup_json_ Json *object = NULL;
@@ -28,6 +51,8 @@ int json_parse(const char *text, size_t size, Json **ret) {
         for (; end < size; end++)
                 if (!strchr(" \t\r\n", text[end]) || !text[end])
                         return -EBADMSG;
+        if (!strings_are_valid(object))
+                return -EBADMSG;
         *ret = TAKE_PTR(object);
         return 0;
 }

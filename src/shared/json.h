@@ -20,8 +20,8 @@ static inline void json_putp(Json **p) {
 }
 #define _cleanup_json_ _cleanup_(json_putp)
 
-/* Parses one whole JSON text, at most 32 levels deep, UTF-8 checked. Return: 0, -EBADMSG or
- * -ENOMEM. */
+/* Parses one whole JSON text, at most 32 levels deep. All strings are such as utf8_is_valid() accepts.
+ * Return: 0, -EBADMSG or -ENOMEM. */
 int json_parse(const char *text, size_t size, Json **ret);
 
 /* Reads and parses a file as fd_read_file_at(). Return: 0, a negative errno; -EBADMSG when it is

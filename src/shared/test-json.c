@@ -4,7 +4,19 @@
 #include "shared/test.h"
 
 static void test_parse(void) {
-        static const char *const bad[] = {"", "{", "{}x", "{\"a\":1,}", "\"\xff\"", "{} {}"};
+        static const char *const bad[] = {
+                "",
+                "{",
+                "{}x",
+                "{\"a\":1,}",
+                "\"\xff\"",
+                "{} {}",
+                /* what no D-Bus string can hold, at any depth */
+                "\"\\ufffe\"",
+                "\"\xed\xa0\x80\"",
+                "{\"a\":[1,\"\\uffff\"]}",
+                "{\"\xef\xb7\x90\":null}",
+        };
         char deep[100];
         Json *json = NULL;
 
