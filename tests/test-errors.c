@@ -296,6 +296,60 @@ static void test_rubbish(void) {
         bus_check_property(NULL, "ContainersCount", "0");
 }
 
+/* A message that quotes what it was given, wherever it cuts that off, is one that the bus takes: the call is
+ * answered. */
+static void test_cut_text(void) {
+        static const char *const calls[][2] = {
+                {"GetImage", "('%s',)"},
+                {"GetContainer", "('%s',)"},
+                {"ListImages", "({'%s': <true>},)"},
+                {"ListContainers", "({'states': <['%s']>},)"},
+                {"Import", "('%s', @a{sv} {})"},
+                {"Run", "('%s', ['true'], @a{sv} {})"},
+                {"Run", "('busybox', ['%s'], @a{sv} {})"},
+                {"Run", "('busybox', ['true'], {'workdir': <'/bin/busybox/%s'>})"},
+                {"Run", "('busybox', ['true'], {'user': <'%s'>})"},
+                {"Run", "('busybox', ['true'], {'network': <'%s'>})"},
+                {"Run", "('busybox', ['true'], {'cap-add': <['%s']>})"},
+                {"Run", "('busybox', ['true'], {'volumes': <[('/dev/null/%s', '/x', '')]>})"},
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(calls); i++)
+                for (guint shift = 0; shift < 3; shift++) {
+                        GString *text = g_string_new_len("aa", shift);
+                        g_autofree char *name = NULL;
+                        g_autoptr(GError) error = NULL;
+                        g_auto(GStrv) parts = g_strsplit(calls[i][1], "%s", 2);
+
+                        for (guint n = 0; n < 80; n++)
+                                g_string_append(text, "€€€");
+                        g_string_prepend(text, parts[0]);
+                        g_string_append(text, parts[1]);
+                        bus_try(bus, NULL, NULL, &error, NULL, calls[i][0], text->str);
+                        name = error ? g_dbus_error_get_remote_error(error) : NULL;
+                        if (!name || g_str_equal(name, "org.freedesktop.DBus.Error.NoReply"))
+                                test_fails("%s%s: %s", calls[i][0], text->str,
+                                           error ? error->message : "done");
+                        g_string_free(text, TRUE);
+                }
+}
+
+/* What no D-Bus string can hold does not come in by JSON: no object could be listed any more. */
+static void test_noncharacters(void) {
+        g_autoptr(GVariant) reply = NULL;
+
+        expect(0, NULL, "",
+               "mydocker import --change 'CMD [\"sleep\", \"\\ufffe\"]' busybox.tar odd");
+        expect(0, NULL, "", "mydocker run -d --name odd odd");
+        reply = g_dbus_connection_call_sync(
+                bus, MANAGER_NAME, "/org/mydocker", "org.freedesktop.DBus.ObjectManager",
+                "GetManagedObjects", NULL, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL);
+        CHECK(reply);
+        expect(0, "*odd*", "", "mydocker ps -a");
+        expect(0, NULL, "", "mydocker rm -f odd");
+        image_remove("odd");
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         harness_add("/errors/wrong-runs", test_wrong_runs);
@@ -306,6 +360,8 @@ int main(int argc, char *argv[]) {
         harness_add("/errors/image-in-use", test_image_in_use);
         harness_add("/errors/vanishing-callers", test_vanishing_callers);
         harness_add("/errors/rubbish", test_rubbish);
+        harness_add("/errors/cut-text", test_cut_text);
+        harness_add("/errors/noncharacters", test_noncharacters);
         harness_add("/errors/dead-supervisor", test_dead_supervisor);
         return harness_run();
 }

@@ -27,8 +27,8 @@ static int read_arguments(sd_bus_message *message, CommitOptions *o, sd_bus_erro
 
         TRY(sd_bus_message_read(message, "s", &name));
         if (image_reference_normalize(name, &o->name) < 0)
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                         "Argument image: “%.256s” is no name for an image", name);
+                return bus_error_setf(error, ERROR_INVALID_ARGS,
+                                      "Argument image: “%.256s” is no name for an image", name);
         TRY(options_read(message, commit_options, ELEMENTSOF(commit_options), o, error));
         if (!scratch)
                 return bus_failure(error, ENOMEM, "commit");

@@ -203,8 +203,8 @@ int container_find(Manager *m, const char *id_or_name, Container **ret, sd_bus_e
                 }
         }
         if (!found)
-                return sd_bus_error_setf(error, ERROR_NO_SUCH_CONTAINER,
-                                         "No such container: %.256s", id_or_name);
+                return bus_error_setf(error, ERROR_NO_SUCH_CONTAINER, "No such container: %.256s",
+                                      id_or_name);
         *ret = found;
         return 0;
 }

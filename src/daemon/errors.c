@@ -50,6 +50,17 @@ int error_to_bus(const Error *e, sd_bus_error *ret) {
         return -e->number;
 }
 
+int bus_error_setf(sd_bus_error *ret, const char *name, const char *format, ...) {
+        char text[640];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        text_sanitize(text);
+        return sd_bus_error_set(ret, name, text);
+}
+
 void reply_bus_error(sd_bus_message *message, const sd_bus_error *error) {
         int r;
 

@@ -36,6 +36,10 @@ const char *error_bus_name(const Error *e);
 /* Fills in `ret`, with the failed step in the text. Return: a negative errno, for handlers to return. */
 int error_to_bus(const Error *e, sd_bus_error *ret);
 
+/* As sd_bus_error_setf(), for texts with something of a caller's that is cut off, maybe within a character.
+ * Return: a negative errno, for handlers to return. */
+int bus_error_setf(sd_bus_error *ret, const char *name, const char *format, ...) _printf_(3, 4);
+
 /* Answers a call with this failure. `message` may be NULL. */
 void reply_failure(sd_bus_message *message, const Error *e);
 

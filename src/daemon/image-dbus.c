@@ -66,9 +66,8 @@ static int read_reference(sd_bus_message *message, char **ret, sd_bus_error *err
         TRY(sd_bus_message_read(message, "s", &reference));
         r = image_reference_normalize(reference, ret);
         if (r == -EINVAL)
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                         "Argument name: “%.256s” is no name for an image",
-                                         reference);
+                return bus_error_setf(error, ERROR_INVALID_ARGS,
+                                      "Argument name: “%.256s” is no name for an image", reference);
         return r < 0 ? bus_failure(error, r, "image") : 0;
 }
 

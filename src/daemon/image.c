@@ -104,8 +104,8 @@ int image_find(Manager *m, const char *reference, Image **ret, sd_bus_error *err
         if (image_reference_normalize(reference, &name) >= 0)
                 found = image_by_name(m, name);
         else if (!id_prefix_is_valid(prefix))
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                         "“%.256s” is no name for an image", reference);
+                return bus_error_setf(error, ERROR_INVALID_ARGS, "“%.256s” is no name for an image",
+                                      reference);
         if (!found && id_prefix_is_valid(prefix)) {
                 LIST_FOREACH(image, m->image_list, links) {
                         if (!startswith(image->record->id, prefix))
@@ -119,8 +119,8 @@ int image_find(Manager *m, const char *reference, Image **ret, sd_bus_error *err
                 }
         }
         if (!found)
-                return sd_bus_error_setf(error, ERROR_NO_SUCH_IMAGE, "No such image: %.256s",
-                                         reference);
+                return bus_error_setf(error, ERROR_NO_SUCH_IMAGE, "No such image: %.256s",
+                                      reference);
         *ret = found;
         return 0;
 }

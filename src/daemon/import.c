@@ -376,8 +376,8 @@ static int read_arguments(Import *import, sd_bus_message *message, sd_bus_error 
 
         TRY(sd_bus_message_read(message, "s", &name));
         if (*name && image_reference_normalize(name, &import->name) < 0)
-                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                         "Argument name: “%.256s” is no name for an image", name);
+                return bus_error_setf(error, ERROR_INVALID_ARGS,
+                                      "Argument name: “%.256s” is no name for an image", name);
         TRY(options_read(message, import_options, ELEMENTSOF(import_options), &import->options,
                          error));
         return import->options.source >= 0 ? check_source(import->options.source, error) : 0;

@@ -68,8 +68,8 @@ static int check_states(char *const *states, sd_bus_error *error) {
                 for (int i = 0; i < _CONTAINER_STATE_MAX; i++)
                         known = known || streq(*states, container_state_to_string(i));
                 if (!known)
-                        return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                                 "Option states: %.64s is no state", *states);
+                        return bus_error_setf(error, ERROR_INVALID_ARGS,
+                                              "Option states: %.64s is no state", *states);
         }
         return 0;
 }

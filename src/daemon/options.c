@@ -221,8 +221,8 @@ int options_read(sd_bus_message *message, const Option *table, size_t n, void *o
                 while (i < n && !streq(table[i].key, key))
                         i++;
                 if (i == n)
-                        return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Unknown option %.64s",
-                                                 key);
+                        return bus_error_setf(error, ERROR_INVALID_ARGS, "Unknown option %.64s",
+                                              key);
                 if (seen & (1ULL << i))
                         return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
                                                  "Option %s is given twice", key);

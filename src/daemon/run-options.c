@@ -107,8 +107,8 @@ static int check_word(const char *value, const char *const *words, const char *k
                       sd_bus_error *error) {
         if (!value || strv_contains((char *const *)words, value))
                 return 0;
-        return sd_bus_error_setf(error, ERROR_INVALID_ARGS, "Option %s: “%.64s” is not known", key,
-                                 value);
+        return bus_error_setf(error, ERROR_INVALID_ARGS, "Option %s: “%.64s” is not known", key,
+                              value);
 }
 
 static int check_words(const RunOptions *o, sd_bus_error *error) {
@@ -143,9 +143,9 @@ static int check_capabilities(char *const *names, const char *key, sd_bus_error 
                 if (!full)
                         return bus_failure(error, ENOMEM, key);
                 if (capability_from_name(full) < 0)
-                        return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
-                                                 "Option %s: there is no capability %.64s", key,
-                                                 *names);
+                        return bus_error_setf(error, ERROR_INVALID_ARGS,
+                                              "Option %s: there is no capability %.64s", key,
+                                              *names);
         }
         return 0;
 }

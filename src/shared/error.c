@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/error.h"
+#include "shared/strutil.h"
 
 int error_set(Error *e, int number, const char *stage, const char *format, ...) {
         va_list ap;
@@ -20,9 +21,7 @@ int error_set(Error *e, int number, const char *stage, const char *format, ...) 
         va_start(ap, format);
         vsnprintf(e->text, sizeof(e->text), format, ap);
         va_end(ap);
-        for (char *c = e->text; *c; c++)
-                if ((unsigned char)*c < 0x20 || *c == 0x7f)
-                        *c = '?';
+        text_sanitize(e->text);
         return -number;
 }
 

@@ -30,8 +30,8 @@ typedef struct Error {
                         return _r;                                                                 \
         } while (0)
 
-/* Sets the error. `number` may be given with either sign. Control characters in the formatted text
- * are replaced by '?', since parts of it come from archives and callers. `e` may be NULL.
+/* Sets the error. `number` may be given with either sign. The formatted text is sanitized, since parts of it
+ * come from archives and callers, and cut off if it is too long. `e` may be NULL.
  * Return: -number. */
 int error_set(Error *e, int number, const char *stage, const char *format, ...) _printf_(4, 5);
 

@@ -329,28 +329,47 @@ bool path_is_normalized(const char *s) {
         return path_normalize(s, &normal) >= 0 && streq(s, normal);
 }
 
-bool utf8_is_valid(const char *s) {
+/* Return: the bytes of the character that begins here, 0 if none does. */
+static size_t utf8_length(const char *s) {
         const unsigned char *p = (const unsigned char *)s;
+        unsigned n = *p < 0x80                ? 0 :
+                     *p >= 0xc2 && *p <= 0xdf ? 1 :
+                     (*p & 0xf0) == 0xe0      ? 2 :
+                     *p >= 0xf0 && *p <= 0xf4 ? 3 :
+                                                4;
+        uint32_t code = n == 0 ? *p : *p & (0x3f >> n);
 
-        while (*p) {
-                unsigned n = *p < 0x80                ? 0 :
-                             *p >= 0xc2 && *p <= 0xdf ? 1 :
-                             (*p & 0xf0) == 0xe0      ? 2 :
-                             *p >= 0xf0 && *p <= 0xf4 ? 3 :
-                                                        4;
-                uint32_t code = n == 0 ? *p : *p & (0x3f >> n);
+        if (n == 4)
+                return 0;
+        for (unsigned i = 1; i <= n; i++) {
+                if ((p[i] & 0xc0) != 0x80)
+                        return 0;
+                code = code << 6 | (p[i] & 0x3f);
+        }
+        if ((n == 2 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff))) ||
+            (n == 3 && (code < 0x10000 || code > 0x10ffff)) || (code >= 0xfdd0 && code <= 0xfdef) ||
+            (code & 0xfffe) == 0xfffe)
+                return 0;
+        return n + 1;
+}
 
-                if (n == 4)
+bool utf8_is_valid(const char *s) {
+        while (*s) {
+                size_t n = utf8_length(s);
+
+                if (n == 0)
                         return false;
-                p++;
-                for (unsigned i = 0; i < n; i++, p++) {
-                        if ((*p & 0xc0) != 0x80)
-                                return false;
-                        code = code << 6 | (*p & 0x3f);
-                }
-                if ((n == 2 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff))) ||
-                    (n == 3 && (code < 0x10000 || code > 0x10ffff)))
-                        return false;
+                s += n;
         }
         return true;
+}
+
+void text_sanitize(char *s) {
+        while (*s) {
+                size_t n = utf8_length(s);
+
+                if (n == 0 || (unsigned char)*s < 0x20 || *s == 0x7f)
+                        *s = '?';
+                s += n ?: 1;
+        }
 }

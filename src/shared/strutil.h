@@ -93,4 +93,9 @@ bool path_is_normalized(const char *s);
  * stops at the root. Return: 0, -EINVAL when not absolute or too long, or -ENOMEM. */
 int path_normalize(const char *s, char **ret);
 
+/* Whether sd-bus takes it as a string: UTF-8 without noncharacters, such as U+FFFE. */
 bool utf8_is_valid(const char *s);
+
+/* Replaces control characters, and bytes that are no UTF-8, by '?': text for people, parts of which come from a
+ * caller or an archive, or that was cut off within a character. D-Bus refuses a message with other bytes. */
+void text_sanitize(char *s);

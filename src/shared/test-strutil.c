@@ -167,6 +167,26 @@ static void test_utf8(void) {
         CHECK(!utf8_is_valid("\xed\xa0\x80"));
         CHECK(!utf8_is_valid("\xf4\x90\x80\x80"));
         CHECK(!utf8_is_valid("\x80"));
+        CHECK(!utf8_is_valid("\xef\xbf\xbe"));     /* U+FFFE */
+        CHECK(!utf8_is_valid("\xef\xb7\x90"));     /* U+FDD0 */
+        CHECK(!utf8_is_valid("\xf4\x8f\xbf\xbf")); /* U+10FFFF */
+        CHECK(utf8_is_valid("\xef\xbf\xbd \xef\xb7\x8f"));
+}
+
+static void test_sanitize(void) {
+        char valid[] = "caf\xc3\xa9", control[] = "a\n\x1b[2J\x7f", bytes[] = "\xff\xfe-\xc3\xa9";
+        char cut[] = "caf\xc3", cut_in_three[] = "\xe2\x82";
+
+        text_sanitize(valid);
+        CHECK_STR(valid, "caf\xc3\xa9");
+        text_sanitize(control);
+        CHECK_STR(control, "a?\?[2J?");
+        text_sanitize(bytes);
+        CHECK_STR(bytes, "?\?-\xc3\xa9");
+        text_sanitize(cut);
+        CHECK_STR(cut, "caf?");
+        text_sanitize(cut_in_three);
+        CHECK_STR(cut_in_three, "?\?");
 }
 
 int main(void) {
@@ -178,5 +198,6 @@ int main(void) {
         test_paths();
         test_lists();
         test_utf8();
+        test_sanitize();
         return 0;
 }
