@@ -52,27 +52,18 @@ int attach_streams(Session *session, const char *operand, bool input) {
         return 0;
 }
 
-/* What the container has written since it was started. */
-static int take_log(Session *session, const char *operand, uint64_t started) {
-        _cleanup_message_ sd_bus_message *reply = NULL;
-        Client *client = session->client;
-        int fd, r;
-
-        r = client_call(client, operand, session->path, CONTAINER_INTERFACE, "OpenLogs", &reply,
-                        "a{sv}", 2, "follow", "b", true, "since", "t", started);
-        if (r != 0)
-                return r;
-        r = sd_bus_message_read(reply, "h", &fd);
-        if (r >= 0)
-                r = session_take_log(session, fd);
-        return r < 0 ? report_errno(client, r, "cannot read the log") : 0;
-}
-
-/* Input alone. A container that has exited already wants none. */
+/* Input alone. */
 static int attach_input(Session *session, const char *operand) {
         _cleanup_message_ sd_bus_message *reply = NULL;
-        int r = attach(session, operand, &reply);
+        Container container = {};
+        int r = container_get(session->client, session->path, operand, &container);
+        bool over = r == 0 && !container_is_running(&container);
 
+        container_done(&container);
+        if (over) /* already; its output is there all the same */
+                return 0;
+        if (r == 0)
+                r = attach(session, operand, &reply);
         if (r != 0)
                 return r;
         r = session_take_input(session, reply);
@@ -85,22 +76,10 @@ static int start(Session *session, const char *operand) {
 }
 
 int attach_and_start(Session *session, const char *operand, bool input) {
-        Container container = {};
-        int r = container_get(session->client, session->path, operand, &container);
-        bool tty = container.tty;
+        int r = attach_streams(session, operand, input);
 
-        container_done(&container);
-        if (r != 0)
-                return r;
-        if (tty) {
-                r = attach_streams(session, operand, input);
-                return r != 0 ? r : start(session, operand);
-        }
-        r = start(session, operand);
         if (r == 0)
-                r = container_get(session->client, session->path, operand, &container);
-        if (r == 0)
-                r = take_log(session, operand, container.started);
-        container_done(&container);
-        return r != 0 || !input ? r : attach_input(session, operand);
+                r = start(session, operand);
+        /* Standard input that is no terminal is not there before. */
+        return r != 0 || !input || session->tty ? r : attach_input(session, operand);
 }

@@ -9,6 +9,5 @@
  * whether it has a terminal. */
 int attach_streams(Session *session, const char *operand, bool input);
 
-/* Starts it and attaches, so that nothing of its output is missed: a terminal before the start; otherwise its output
- * is read from the log. */
+/* Attaches, and then starts it, so that nothing of its output is missed. */
 int attach_and_start(Session *session, const char *operand, bool input);

@@ -345,6 +345,11 @@ static int write_cidfile(Client *client, const char *path) {
         return r < 0 ? report_errno(client, r, O.cidfile) : 0;
 }
 
+int container_options_open_stdin(sd_bus_message *call, bool once) {
+        TRY(options_add(call, "open-stdin", "b", true));
+        return once ? options_add(call, "stdin-once", "b", true) : 0;
+}
+
 int container_options_send(Client *client, sd_bus_message *call, char **operands, char **ret) {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *reply = NULL;

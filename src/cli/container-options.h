@@ -31,5 +31,9 @@ int option_size_limit(const char *value, void *target);
 int container_options_call(Client *client, const char *member, char **operands,
                            sd_bus_message **ret);
 
+/* Adds that standard input is kept open for whoever attaches; `once`: until the first one has closed it. Return: 0 or a
+ * negative errno. */
+int container_options_open_stdin(sd_bus_message *call, bool once);
+
 /* Closes the options and sends the call. The new container's path ends up in *ret, and its id in --cidfile. */
 int container_options_send(Client *client, sd_bus_message *call, char **operands, char **ret);

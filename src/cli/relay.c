@@ -2,21 +2,73 @@
 #include "cli/relay.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shared/cleanup.h"
 #include "shared/fd.h"
 
+/* Bytes that are read at once, and room for them. */
+#define BLOCK_SIZE 65536
+
 static bool is_standard(int fd) {
         return fd <= STDERR_FILENO;
 }
 
-void relay_done(Relay *relay) {
+/* Others write to the same open file, so that it is not for us to make it non-blocking; pipes and terminals can be
+ * opened once more. A regular file cannot (the other's offset would stand still), nor does it need it. */
+static int open_writer(int to) {
+        struct stat st;
+
+        if (fstat(to, &st) < 0 || !(S_ISFIFO(st.st_mode) || isatty(to)))
+                return -EBADF;
+        return fd_reopen(to, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+}
+
+Relay *relay_new(int from, int to, bool ours) {
+        Relay *relay = malloc(sizeof(*relay));
+
+        if (!relay)
+                return NULL;
+        *relay = (Relay){
+                .from = from,
+                .to = to,
+                .ours = ours,
+                .writer = ours ? open_writer(to) : -EBADF,
+                .size = BLOCK_SIZE + DETACH_KEYS_MAX,
+                .buffer = malloc(BLOCK_SIZE + DETACH_KEYS_MAX),
+        };
+        if (relay->buffer)
+                return relay;
+        safe_close(relay->writer);
+        free(relay);
+        return NULL;
+}
+
+Relay *relay_free(Relay *relay) {
+        if (!relay)
+                return NULL;
+        relay_done(relay);
+        free(relay->buffer);
+        free(relay);
+        return NULL;
+}
+
+static void close_from(Relay *relay) {
         if (!is_standard(relay->from))
-                relay->from = safe_close(relay->from);
+                safe_close(relay->from);
+        relay->from = -EBADF;
+}
+
+void relay_done(Relay *relay) {
+        close_from(relay);
         if (!is_standard(relay->to) && !relay->shares_to)
-                relay->to = safe_close(relay->to);
-        relay->from = relay->to = -EBADF;
+                safe_close(relay->to);
+        relay->to = -EBADF;
+        relay->writer = safe_close(relay->writer);
         relay->start = relay->end = 0;
 }
 
@@ -24,14 +76,26 @@ bool relay_is_open(const Relay *relay) {
         return relay->to >= 0;
 }
 
-void relay_poll(const Relay *relay, struct pollfd *pollfd) {
-        bool full = relay->start < relay->end;
+bool relay_has_rest(const Relay *relay) {
+        return relay->start < relay->end;
+}
 
-        *pollfd = (struct pollfd){
-                .fd = !relay_is_open(relay) ? -1 :
-                      full                  ? relay->to :
-                                              relay->from,
-                .events = full ? POLLOUT : POLLIN,
+/* Whether more may be read before something is written. */
+static bool has_room(const Relay *relay) {
+        return !relay_has_rest(relay) ||
+               (relay->writer >= 0 && relay->end - relay->start < relay->behind_max);
+}
+
+void relay_poll(const Relay *relay, struct pollfd pollfds[static 2]) {
+        pollfds[0] = (struct pollfd){
+                .fd = relay->from >= 0 && has_room(relay) ? relay->from : -1,
+                .events = POLLIN,
+        };
+        pollfds[1] = (struct pollfd){
+                .fd = !relay_has_rest(relay) ? -1 :
+                      relay->writer >= 0     ? relay->writer :
+                                               relay->to,
+                .events = POLLOUT,
         };
 }
 
@@ -39,64 +103,88 @@ static bool again(void) {
         return errno == EAGAIN || errno == EINTR;
 }
 
-static bool write_once(Relay *relay) {
-        ssize_t n = write(relay->to, relay->buffer + relay->start, relay->end - relay->start);
+static void write_once(Relay *relay) {
+        ssize_t n = write(relay->writer >= 0 ? relay->writer : relay->to,
+                          relay->buffer + relay->start, relay->end - relay->start);
 
         if (n < 0 && again())
-                return false;
-        if (n < 0)
+                return;
+        if (n < 0) {
+                relay->broken = relay->ours;
                 relay_done(relay);
-        else
-                relay->start += (size_t)n;
-        return true;
+                return;
+        }
+        relay->start += (size_t)n;
+        if (!relay_has_rest(relay) && relay->from < 0)
+                relay_done(relay);
 }
 
-static void take_keys(Relay *relay, const char *in, size_t size) {
-        relay->start = 0;
-        relay->detached = detach_keys_feed(relay->keys, in, size, relay->buffer, &relay->end);
+/* Makes room for a block behind what is there. Return: where it is, or NULL when out of memory. */
+static char *make_room(Relay *relay) {
+        size_t rest = relay->end - relay->start;
+
+        if (relay->size - relay->end < BLOCK_SIZE + DETACH_KEYS_MAX) {
+                memmove(relay->buffer, relay->buffer + relay->start, rest);
+                relay->start = 0;
+                relay->end = rest;
+        }
+        if (relay->size - relay->end < BLOCK_SIZE + DETACH_KEYS_MAX) {
+                size_t size = relay->size * 2;
+                char *larger = realloc(relay->buffer, size);
+
+                if (!larger)
+                        return NULL;
+                relay->buffer = larger;
+                relay->size = size;
+        }
+        return relay->buffer + relay->end;
 }
 
+/* Return: whether something was read. */
 static bool read_once(Relay *relay) {
-        char typed[1024];
-        ssize_t n = relay->keys ? read(relay->from, typed, sizeof(typed)) :
-                                  read(relay->from, relay->buffer, RELAY_SIZE);
+        char typed[1024], *to = make_room(relay);
+        ssize_t n = 0;
+        size_t kept;
 
+        if (to)
+                n = relay->keys ? read(relay->from, typed, sizeof(typed)) :
+                                  read(relay->from, to, BLOCK_SIZE);
         if (n < 0 && again())
                 return false;
         /* EIO is how a terminal ends whose other side has gone. */
         if (n <= 0) {
-                relay_done(relay);
-                return true;
+                close_from(relay);
+                if (!relay_has_rest(relay))
+                        relay_done(relay);
+                return false;
         }
+        kept = (size_t)n;
         if (relay->keys)
-                take_keys(relay, typed, (size_t)n);
-        else {
-                relay->start = 0;
-                relay->end = (size_t)n;
-        }
-        if (relay->log) {
-                if (log_lines_feed(relay->log, relay->buffer, relay->end) < 0)
-                        relay_done(relay);
-                relay->start = relay->end = 0;
-                return true;
-        }
-        /* Our own output is not made non-blocking, since others write to the same file: wait for room here. */
-        if (relay->to_is_ours) {
-                if (fd_write_all(relay->to, relay->buffer, relay->end) < 0)
-                        relay_done(relay);
-                relay->start = relay->end = 0;
-        }
+                relay->detached = detach_keys_feed(relay->keys, typed, kept, to, &kept);
+        relay->end += kept;
         return true;
 }
 
-bool relay_step(Relay *relay) {
-        if (!relay_is_open(relay))
-                return false;
-        return relay->start < relay->end ? write_once(relay) : read_once(relay);
+void relay_step(Relay *relay) {
+        if (relay->from >= 0 && has_room(relay))
+                read_once(relay);
+        if (relay_has_rest(relay))
+                write_once(relay);
+}
+
+void relay_drain(Relay *relay) {
+        do {
+                if (!relay_has_rest(relay))
+                        continue;
+                if (fd_write_all(relay->to, relay->buffer + relay->start,
+                                 relay->end - relay->start) < 0)
+                        relay_done(relay);
+                relay->start = relay->end = 0;
+        } while (relay->from >= 0 && read_once(relay));
 }
 
 void relay_flush_keys(Relay *relay) {
-        if (relay->keys && relay->start == relay->end) {
+        if (relay->keys && !relay_has_rest(relay)) {
                 relay->start = 0;
                 relay->end = detach_keys_flush(relay->keys, relay->buffer);
         }

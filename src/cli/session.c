@@ -20,6 +20,8 @@
 #define KEYS_DELAY_MS 400
 /* After this time a process is taken for a long-running one: see session_settle(). */
 #define SETTLE_MS 300
+/* How much of the output our own reader may leave untaken until the process has to wait. */
+#define BEHIND_MAX (64UL * 1024 * 1024)
 /* After so many signals to end we do. */
 #define INTERRUPTS_MAX 3
 /* How long to wait for the end of the streams and for the container's removal, once the process has ended. */
@@ -40,10 +42,7 @@ int session_init(Session *session, Client *client, const char *interface, const 
 void session_done(Session *session) {
         terminal_restore();
         for (size_t i = 0; i < ELEMENTSOF(session->relays); i++)
-                if (session->relays[i]) {
-                        relay_done(session->relays[i]);
-                        free(session->relays[i]);
-                }
+                relay_free(session->relays[i]);
         for (size_t i = 0; i < ELEMENTSOF(session->given); i++)
                 if (session->given[i] > STDERR_FILENO)
                         safe_close(session->given[i]);
@@ -51,25 +50,17 @@ void session_done(Session *session) {
                 safe_close(session->signal_fd);
         sd_bus_slot_unref(session->filter);
         sd_bus_slot_unref(session->wait);
-        log_lines_done(&session->log);
         free(session->path);
         *session = (Session){};
 }
 
 static int add_relay(Session *session, size_t stream, int from, int to, bool awaits_end) {
-        Relay *relay = malloc(sizeof(*relay)); /* the buffer is not to be touched in vain */
+        Relay *relay = relay_new(from, to, stream != STDIN_FILENO);
 
         if (!relay)
                 return -ENOMEM;
-        relay->from = from;
-        relay->to = to;
-        relay->to_is_ours = stream != STDIN_FILENO;
-        relay->shares_to = false;
         relay->awaits_end = awaits_end;
-        relay->keys = NULL;
-        relay->log = NULL;
-        relay->detached = false;
-        relay->start = relay->end = 0;
+        relay->behind_max = BEHIND_MAX;
         session->relays[stream] = relay;
         return 0;
 }
@@ -86,6 +77,7 @@ static bool may_be_given(const struct stat *st) {
 static int give_pipe(Session *session, int stream) {
         int fds[2], r;
         bool input = stream == STDIN_FILENO;
+        bool awaits_end = !input && session->logged;
 
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return -errno;
@@ -93,7 +85,7 @@ static int give_pipe(Session *session, int stream) {
         r = fd_set_nonblock(fds[input ? 1 : 0], true);
         if (r >= 0)
                 r = input ? add_relay(session, stream, stream, fds[1], false) :
-                            add_relay(session, stream, fds[0], stream, false);
+                            add_relay(session, stream, fds[0], stream, awaits_end);
         if (r < 0)
                 safe_close(fds[input ? 1 : 0]);
         return r;
@@ -107,7 +99,9 @@ int session_give_streams(Session *session, bool input) {
 
                 if (fstat(i, &st[i]) < 0)
                         return report_errno(session->client, errno, "cannot use a standard stream");
-                if (may_be_given(&st[i]))
+                if (i > STDIN_FILENO && session->logged)
+                        r = give_pipe(session, i);
+                else if (may_be_given(&st[i]))
                         session->given[i] = i;
                 else if (i == STDERR_FILENO && session->relays[1] &&
                          st[2].st_rdev == st[1].st_rdev && st[2].st_ino == st[1].st_ino &&
@@ -126,11 +120,13 @@ int session_give_streams(Session *session, bool input) {
 
 int session_add_streams(Session *session, sd_bus_message *call) {
         static const char *const names[] = {"stdin", "stdout", "stderr"};
+        static const char *const logged_names[] = {"stdin", "attach-stdout", "attach-stderr"};
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 if (session->given[i] < 0)
                         continue;
-                TRY(options_add(call, names[i], "h", session->given[i]));
+                TRY(options_add(call, session->logged ? logged_names[i] : names[i], "h",
+                                session->given[i]));
                 if (session->given[i] > STDERR_FILENO)
                         safe_close(session->given[i]); /* the message has its own copy */
                 session->given[i] = -EBADF;
@@ -150,6 +146,8 @@ int session_add_size(sd_bus_message *call) {
 
 static int take_tty(Session *session, int fd, bool input) {
         TRY(add_relay(session, STDOUT_FILENO, fd, STDOUT_FILENO, true));
+        /* What a person has interrupted has soon left the screen. */
+        session->relays[STDOUT_FILENO]->behind_max = 0;
         if (!input)
                 return 0;
         TRY(add_relay(session, STDIN_FILENO, STDIN_FILENO, fd, true));
@@ -200,23 +198,6 @@ int session_take_streams(Session *session, sd_bus_message *reply, bool input) {
 
 int session_take_input(Session *session, sd_bus_message *reply) {
         return take_streams(session, reply, true, false);
-}
-
-int session_take_log(Session *session, int fd) {
-        int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3), r;
-
-        if (copy < 0)
-                return -errno;
-        r = fd_set_nonblock(copy, true);
-        if (r >= 0)
-                r = add_relay(session, STDOUT_FILENO, copy, STDOUT_FILENO, true);
-        if (r < 0) {
-                safe_close(copy);
-                return r;
-        }
-        session->log = (LogLines){.fds = {STDOUT_FILENO, STDERR_FILENO}};
-        session->relays[STDOUT_FILENO]->log = &session->log;
-        return 0;
 }
 
 static uint64_t now_ms(void) {
@@ -299,9 +280,17 @@ static bool awaits_output(const Session *session) {
         for (size_t i = STDOUT_FILENO; i <= STDERR_FILENO; i++) {
                 const Relay *relay = session->relays[i];
 
-                if (relay && relay->awaits_end && relay_is_open(relay))
+                if (relay && relay->awaits_end && relay->from >= 0)
                         return true;
         }
+        return false;
+}
+
+/* Whether our own reader still has to take something. That may last. */
+static bool has_rest(const Session *session) {
+        for (size_t i = STDOUT_FILENO; i <= STDERR_FILENO; i++)
+                if (session->relays[i] && relay_has_rest(session->relays[i]))
+                        return true;
         return false;
 }
 
@@ -318,10 +307,13 @@ static bool is_over(Session *session, uint64_t *deadline) {
         /* If output has ended, so has the process, but only the daemon knows how. */
         if (session->end == SESSION_RUNNING && !(session->daemon_lost && output_has_ended(session)))
                 return false;
-        if (session->end == SESSION_EXITED && !removal && !awaits_output(session))
+        if (session->end == SESSION_EXITED && !removal && !awaits_output(session) &&
+            !has_rest(session))
                 return true;
         if (session->end != SESSION_EXITED && session->end != SESSION_RUNNING)
                 return true;
+        if (has_rest(session))
+                return false;
         if (*deadline == 0)
                 *deadline = now_ms() + END_MS;
         if (now_ms() < *deadline)
@@ -334,9 +326,17 @@ static bool is_over(Session *session, uint64_t *deadline) {
 static void step_relays(Session *session, const struct pollfd *pollfds) {
         Relay *input = session->relays[STDIN_FILENO];
 
-        for (size_t i = 0; i < ELEMENTSOF(session->relays); i++)
-                if (session->relays[i] && pollfds[i].fd >= 0 && pollfds[i].revents)
-                        relay_step(session->relays[i]);
+        for (size_t i = 0; i < ELEMENTSOF(session->relays); i++) {
+                Relay *relay = session->relays[i];
+
+                if (relay && (pollfds[2 * i].revents || pollfds[2 * i + 1].revents))
+                        relay_step(relay);
+                /* As it would be if it wrote there itself: nobody wants it. The process goes on. */
+                if (relay && relay->broken && session->end == SESSION_RUNNING) {
+                        session->end = SESSION_KILLED;
+                        session->status = 128 + SIGPIPE;
+                }
+        }
         if (input && input->shares_to && !relay_is_open(session->relays[STDOUT_FILENO]))
                 relay_done(input);
         if (input && input->detached && session->end == SESSION_RUNNING)
@@ -365,17 +365,17 @@ static int shorter(int timeout, int other) {
 
 /* Waits for anything to happen, and lets it happen. Return: 0 or a negative errno. */
 static int step(Session *session, uint64_t started) {
-        struct pollfd pollfds[5] = {};
-        int timeout = bus_poll(session, &pollfds[4]);
+        struct pollfd pollfds[8] = {};
+        int timeout = bus_poll(session, &pollfds[7]);
         uint64_t age = now_ms() - started;
         bool held = session->keys.matched > 0;
 
         for (size_t i = 0; i < ELEMENTSOF(session->relays); i++)
                 if (session->relays[i])
-                        relay_poll(session->relays[i], &pollfds[i]);
+                        relay_poll(session->relays[i], &pollfds[2 * i]);
                 else
-                        pollfds[i].fd = -1;
-        pollfds[3] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+                        pollfds[2 * i].fd = pollfds[2 * i + 1].fd = -1;
+        pollfds[6] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
 
         if (!session->settled)
                 timeout = shorter(timeout, age < SETTLE_MS ? (int)(SETTLE_MS - age) : 0);
@@ -388,7 +388,7 @@ static int step(Session *session, uint64_t started) {
                 return errno == EINTR ? 0 : -errno;
         step_relays(session, pollfds);
         handle_signals(session);
-        if (held && !pollfds[STDIN_FILENO].revents)
+        if (held && !pollfds[0].revents)
                 relay_flush_keys(session->relays[STDIN_FILENO]);
         if (!session->settled && now_ms() - started >= SETTLE_MS)
                 return session_settle(session);
@@ -414,8 +414,8 @@ static int loop(Session *session) {
 /* What a process of ours left in our own pipes before it ended. */
 static void drain(Session *session) {
         for (size_t i = STDOUT_FILENO; i <= STDERR_FILENO; i++)
-                while (session->relays[i] && relay_step(session->relays[i]))
-                        ;
+                if (session->relays[i])
+                        relay_drain(session->relays[i]);
 }
 
 static int finish(Session *session) {

@@ -22,8 +22,8 @@ typedef struct Session {
         bool signal_proxy;     /* pass signals to us on, unless there is a terminal that does */
         bool wait_removed;     /* the end is when the container was removed */
         bool tty;
+        bool logged; /* output goes to the log, and from there to us */
         DetachKeys keys;
-        LogLines log;
         Relay *relays[3]; /* input, output, error output */
         int given[3];     /* descriptors for the process, or -EBADF */
         int signal_fd;
@@ -45,8 +45,8 @@ void session_done(Session *session);
 #define _cleanup_session_ _cleanup_(session_done)
 
 /* Chooses what the process gets as standard streams, in session->given: our own descriptors where they are pipes or
- * files; pipes of ours where they are terminals or anything else, which a container must not have. Standard input only with
- * `input`. */
+ * files; pipes of ours where they are terminals or anything else, which a container must not have, and for output that is
+ * logged. Standard input only with `input`. */
 int session_give_streams(Session *session, bool input);
 
 /* Adds our given streams to a call's options, and forgets them. Return: 0 or a negative errno. */
@@ -59,9 +59,6 @@ int session_add_size(sd_bus_message *call);
  * input only. Return: 0 or a negative errno. */
 int session_take_streams(Session *session, sd_bus_message *reply, bool input);
 int session_take_input(Session *session, sd_bus_message *reply);
-
-/* Takes a container's log, from OpenLogs, as its output. Return: 0 or a negative errno. */
-int session_take_log(Session *session, int fd);
 
 /* Asks for signals: before a container is made, of all containers; or of the one at session->path. */
 int session_watch_all(Session *session);

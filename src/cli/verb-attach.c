@@ -5,9 +5,11 @@
 #include <stdio.h>
 
 #include "cli/attach.h"
+#include "cli/containers.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "shared/strutil.h"
 
 static const char *detach_keys;
 static bool no_stdin, signal_proxy = true;
@@ -21,6 +23,19 @@ static const Option options[] = {
         {},
 };
 
+/* The daemon would let us wait for the start, which nobody expects. */
+static int check_running(Client *client, const char *path, const char *operand) {
+        Container container = {};
+        int r = container_get(client, path, operand, &container);
+
+        if (r == 0 && !container_is_running(&container))
+                r = report(client, "You cannot attach to a stopped container, start it first");
+        else if (r == 0 && streq(container.state, "paused"))
+                r = report(client, "You cannot attach to a paused container, unpause it first");
+        container_done(&container);
+        return r;
+}
+
 static int attach(Client *client, char **operands) {
         _cleanup_session_ Session session = {};
         int r = client_require_local(client, "attach");
@@ -29,6 +44,8 @@ static int attach(Client *client, char **operands) {
                 r = session_init(&session, client, CONTAINER_INTERFACE, detach_keys);
         if (r == 0)
                 r = client_find_container(client, operands[0], &session.path);
+        if (r == 0)
+                r = check_running(client, session.path, operands[0]);
         if (r == 0)
                 r = session_watch(&session);
         if (r != 0)

@@ -16,7 +16,7 @@ static int create(Client *client, char **operands) {
         if (r != 0)
                 return r;
         if (container_options.interactive)
-                r = options_add(call, "open-stdin", "b", true);
+                r = container_options_open_stdin(call, true);
         if (r < 0)
                 return report_errno(client, r, "cannot make a message");
         r = container_options_send(client, call, operands, &path);

@@ -12,7 +12,7 @@
 #include "shared/error.h"
 #include "shared/fd.h"
 
-static bool detach, interactive, tty;
+static bool detach, interactive, privileged, tty;
 static const char *detach_keys, *user, *workdir;
 static char **env, **env_files;
 
@@ -23,6 +23,8 @@ static const Option options[] = {
         {"e env", "list", "Set environment variables", option_list, &env},
         {"env-file", "list", "Read in a file of environment variables", option_list, &env_files},
         {"i interactive", NULL, "Keep STDIN open even if not attached", option_bool, &interactive},
+        {"privileged", NULL, "Refused: a process has the rights of its container", option_bool,
+         &privileged},
         {"t tty", NULL, "Allocate a pseudo-TTY", option_bool, &tty},
         {"u user", "string", "Username or UID (format: <name|uid>[:<group|gid>])", option_string,
          &user},
@@ -124,6 +126,11 @@ static int exec_verb(Client *client, char **operands) {
         _cleanup_free_ char *path = NULL;
         int r;
 
+        if (privileged)
+                return report(
+                        client,
+                        "--privileged is not supported: a process has at most the rights of its "
+                        "container, see --cap-add of run");
         if (interactive || tty) {
                 r = client_require_local(client, "exec with -i or -t");
                 if (r != 0)

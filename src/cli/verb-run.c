@@ -12,20 +12,19 @@
 
 static bool detach, signal_proxy = true;
 
-static int new_call(Client *client, const char *member, char **operands, bool open_stdin,
-                    sd_bus_message **ret) {
+static int new_call(Client *client, const char *member, char **operands, sd_bus_message **ret) {
         int r = container_options_call(client, member, operands, ret);
 
-        if (r != 0 || !open_stdin)
+        if (r != 0 || !container_options.interactive)
                 return r;
-        r = options_add(*ret, "open-stdin", "b", true);
+        r = container_options_open_stdin(*ret, !detach);
         return r < 0 ? report_errno(client, r, "cannot make a message") : 0;
 }
 
 static int run_detached(Client *client, char **operands) {
         _cleanup_message_ sd_bus_message *call = NULL;
         _cleanup_free_ char *path = NULL;
-        int r = new_call(client, "Run", operands, container_options.interactive, &call);
+        int r = new_call(client, "Run", operands, &call);
 
         if (r == 0)
                 r = container_options_send(client, call, operands, &path);
@@ -34,14 +33,16 @@ static int run_detached(Client *client, char **operands) {
         return r;
 }
 
-/* The process uses our own streams, and what is left to do is to wait: one round trip. */
+/* The process of a container that leaves nothing behind uses our own streams. Of others the output is in the log
+ * afterwards, and reaches us from there. What is left to do is to wait: one round trip. */
 static int run_with_streams(Session *session, char **operands) {
         _cleanup_message_ sd_bus_message *call = NULL;
         Client *client = session->client;
         int r = session_watch_all(session);
 
+        session->logged = !container_options.remove;
         if (r == 0)
-                r = new_call(client, "Run", operands, false, &call);
+                r = new_call(client, "Run", operands, &call);
         if (r == 0)
                 r = session_give_streams(session, container_options.interactive);
         if (r != 0)
@@ -50,6 +51,8 @@ static int run_with_streams(Session *session, char **operands) {
         if (r < 0)
                 return report_errno(client, r, "cannot make a message");
         r = container_options_send(client, call, operands, &session->path);
+        /* With it go our own ends of what the process writes to, so that its end is seen. */
+        call = sd_bus_message_unref(call);
         return r != 0 ? r : session_run(session);
 }
 
@@ -63,7 +66,7 @@ static void remove_created(Session *session) {
 static int run_with_terminal(Session *session, char **operands) {
         _cleanup_message_ sd_bus_message *call = NULL;
         Client *client = session->client;
-        int r = new_call(client, "Create", operands, container_options.interactive, &call);
+        int r = new_call(client, "Create", operands, &call);
 
         if (r != 0)
                 return r;

@@ -2,6 +2,7 @@
 
 /* Attach and Resize. */
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "daemon/authorize.h"
@@ -55,10 +56,6 @@ static int attach_running(Container *c, sd_bus_message *message, const AttachOpt
         _cleanup_(call_freep) Call *call = NULL;
         Error e = ERROR_INIT;
 
-        if (c->given)
-                return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
-                                         "Container %s uses descriptors of its own",
-                                         c->record->name);
         memcpy(resize.container, c->record->spec->id, sizeof(resize.container));
         if ((o->rows != 0 || o->columns != 0) &&
             supervisor_call(c->manager->supervisor, &resize, NULL, 0, NULL, NULL, &e) < 0)
@@ -73,26 +70,48 @@ static int attach_running(Container *c, sd_bus_message *message, const AttachOpt
         return 1;
 }
 
-/* A socket that is handed over at the start: not a byte of the terminal's output is missed. */
+/* Makes the two ends of a stream that is handed over at the start: not a byte of the output is missed.
+ * Return: the client's end or a negative errno. */
+static int make_stream(Container *c, int stream, bool tty) {
+        int fds[2], r;
+
+        if (tty)
+                r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);
+        else
+                r = pipe2(fds, O_CLOEXEC);
+        if (r < 0)
+                return -errno;
+        r = container_attach_at_start(c, stream, fds[1]);
+        if (r < 0) {
+                safe_close(fds[0]);
+                return r;
+        }
+        return fds[0];
+}
+
 static int attach_before_start(Container *c, sd_bus_message *message, const AttachOptions *o,
                                sd_bus_error *error) {
-        static char *const names[] = {(char *)"tty", NULL};
-        _cleanup_close_ int theirs = -EBADF;
-        int pair[2];
+        static char *const tty_names[] = {(char *)"tty", NULL};
+        static char *const pipe_names[] = {(char *)"stdout", (char *)"stderr", NULL};
+        bool tty = c->record->spec->process.tty;
+        int fds[2] = {-EBADF, -EBADF}, n, r = 0;
 
-        if (c->n_attached >= ELEMENTSOF(c->attached))
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
-                                         "Too many clients are attached to container %s",
-                                         c->record->name);
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-                return bus_failure(error, errno, "cannot make a socket");
-        c->attached[c->n_attached++] = pair[0];
-        theirs = pair[1];
-        if (o->rows != 0 || o->columns != 0) {
-                c->record->spec->process.rows = o->rows;
-                c->record->spec->process.columns = o->columns;
+        for (n = 0; n < (tty ? 1 : 2) && r >= 0; n++)
+                r = fds[n] = make_stream(c, n, tty);
+        if (r == -EUSERS)
+                sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
+                                  "Too many clients are attached to container %s", c->record->name);
+        else if (r < 0)
+                bus_failure(error, r, "cannot make a stream");
+        else {
+                if (o->rows != 0 || o->columns != 0) {
+                        c->record->spec->process.rows = o->rows;
+                        c->record->spec->process.columns = o->columns;
+                }
+                r = reply_streams(message, tty ? tty_names : pipe_names, fds, (size_t)n);
         }
-        return reply_streams(message, names, &theirs, 1);
+        fd_close_many(fds, ELEMENTSOF(fds));
+        return r;
 }
 
 int container_method_attach(sd_bus_message *message, void *userdata, sd_bus_error *error) {
@@ -109,9 +128,8 @@ int container_method_attach(sd_bus_message *message, void *userdata, sd_bus_erro
                 r = container_wait_turn(c, message, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (!container_is_up(c) && c->record->spec->process.tty)
+        if (!container_is_up(c))
                 return attach_before_start(c, message, &o, error);
-        TRY(container_check_up(c, true, error));
         return attach_running(c, message, &o, error);
 }
 

@@ -184,25 +184,24 @@ static int send_start(Start *start, const int *volumes, Error *e) {
         Request request = {
                 .type = REQUEST_START,
                 .spec = &spec,
-                .attach = (uint32_t)c->n_attached,
+                .attach = {(uint32_t)c->n_attached[0], (uint32_t)c->n_attached[1]},
         };
         int fds[FD_PASS_MAX];
         size_t n = 0;
 
-        if (spec.n_volumes + 3 + c->n_attached > FD_PASS_MAX)
+        if (spec.n_volumes + 3 + c->n_attached[0] + c->n_attached[1] > FD_PASS_MAX)
                 return error_set(e, E2BIG, "volume", "too many volumes");
         memcpy(request.container, spec.id, sizeof(request.container));
-        c->given = false;
         for (size_t i = 0; i < 3; i++)
                 if (c->streams[i] >= 0) {
                         spec.process.streams[i] = STREAM_GIVEN;
                         fds[n++] = c->streams[i];
-                        c->given = true;
                 }
         for (size_t i = 0; i < spec.n_volumes; i++)
                 fds[n++] = volumes[i];
-        for (size_t i = 0; i < c->n_attached; i++)
-                fds[n++] = c->attached[i];
+        for (size_t i = 0; i < ELEMENTSOF(c->attached); i++)
+                for (size_t j = 0; j < c->n_attached[i]; j++)
+                        fds[n++] = c->attached[i][j];
         return supervisor_call(c->manager->supervisor, &request, fds, n, on_started, start, e);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <poll.h>
 #include <stdarg.h>
 
 #include "daemon/authorize.h"
@@ -53,8 +54,35 @@ void container_drop_given(Container *c) {
                 fd_close_many(c->volume_fds, c->record->spec->n_volumes);
         free(c->volume_fds);
         c->volume_fds = NULL;
-        fd_close_many(c->attached, c->n_attached);
-        c->n_attached = 0;
+        for (size_t i = 0; i < ELEMENTSOF(c->attached); i++) {
+                fd_close_many(c->attached[i], c->n_attached[i]);
+                c->n_attached[i] = 0;
+        }
+}
+
+/* Forgets clients that have gone since. Nobody else may be kept out by them. */
+static void drop_hung_up(int *fds, size_t *n) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < *n; i++) {
+                struct pollfd pollfd = {.fd = fds[i]};
+
+                if (poll(&pollfd, 1, 0) > 0)
+                        safe_close(fds[i]);
+                else
+                        fds[kept++] = fds[i];
+        }
+        *n = kept;
+}
+
+int container_attach_at_start(Container *c, int stream, int fd) {
+        drop_hung_up(c->attached[stream], &c->n_attached[stream]);
+        if (c->n_attached[stream] >= ELEMENTSOF(c->attached[stream])) {
+                safe_close(fd);
+                return -EUSERS;
+        }
+        c->attached[stream][c->n_attached[stream]++] = fd;
+        return 0;
 }
 
 int container_add(Manager *m, ContainerRecord *record, Container **ret) {

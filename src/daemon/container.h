@@ -58,14 +58,14 @@ struct Container {
         char *cgroup; /* as long as it runs */
         bool frozen;  /* in fact, be it paused or being committed */
         bool mounted; /* shown at containers/ID/merged */
-        bool given;   /* its process has descriptors of the caller's for its streams */
 
         /* For the first start: descriptors of the caller's, given to the process and mounted. */
         int streams[3];
         int *volume_fds;
-        /* Our ends' peers are clients that are attached from the start. */
-        int attached[8];
-        size_t n_attached;
+        /* Clients that are attached from the start: of the terminal (sockets), or else of standard output
+         * and standard error (pipes). */
+        int attached[2][8];
+        size_t n_attached[2];
 
         ExitHook *exit_hooks;
         LogFollower *followers;
@@ -112,6 +112,11 @@ void container_settle(Container *c);
 
 /* Closes the descriptors that were given for the first start. */
 void container_drop_given(Container *c);
+
+/* Lets a client, who reads at the other end of `fd`, have a copy of what is written to standard output
+ * (or the terminal, which it can also write to) or standard error, from the start on. Takes `fd`, also on
+ * failure. Return: 0 or -EUSERS. */
+int container_attach_at_start(Container *c, int stream, int fd);
 
 /* Calls `callback`, which takes over the call, when the main process has ended. If the container goes
  * away without that, the call is refused. Return: 0 or -ENOMEM. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <limits.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "daemon/environment.h"
 #include "daemon/errors.h"
@@ -28,6 +29,7 @@ static const Option options[] = {
         {"rows", OPTION_U16, offsetof(RunOptions, rows)},
         {"columns", OPTION_U16, offsetof(RunOptions, columns)},
         {"open-stdin", OPTION_BOOL, offsetof(RunOptions, open_stdin)},
+        {"stdin-once", OPTION_BOOL, offsetof(RunOptions, stdin_once)},
         {"log-driver", OPTION_STRING, offsetof(RunOptions, log_driver)},
         {"log-max-size", OPTION_U64, offsetof(RunOptions, log_max_size)},
         {"volumes", OPTION_VOLUMES, offsetof(RunOptions, volumes)},
@@ -45,6 +47,8 @@ static const Option options[] = {
         {"stdin", OPTION_FD, offsetof(RunOptions, streams[0])},
         {"stdout", OPTION_FD, offsetof(RunOptions, streams[1])},
         {"stderr", OPTION_FD, offsetof(RunOptions, streams[2])},
+        {"attach-stdout", OPTION_FD, offsetof(RunOptions, attach[0])},
+        {"attach-stderr", OPTION_FD, offsetof(RunOptions, attach[1])},
 };
 
 void run_options_done(RunOptions *o) {
@@ -59,6 +63,7 @@ void run_options_done(RunOptions *o) {
         free(o->user);
         free(o->restart);
         fd_close_many(o->streams, 3);
+        fd_close_many(o->attach, 2);
         free(o->log_driver);
         volume_options_done(&o->volumes);
         strv_free(o->tmpfs);
@@ -68,7 +73,7 @@ void run_options_done(RunOptions *o) {
         strv_free(o->cap_add);
         strv_free(o->cap_drop);
         free(o->seccomp);
-        *o = (RunOptions){.streams = {-EBADF, -EBADF, -EBADF}};
+        *o = RUN_OPTIONS_INIT;
 }
 
 static int bad(sd_bus_error *error, const char *key, const char *why) {
@@ -171,6 +176,25 @@ static int check_volumes(const RunOptions *o, sd_bus_error *error) {
         return 0;
 }
 
+/* What the process writes can go to a client's pipe beside the log. */
+static int check_attach(const RunOptions *o, sd_bus_error *error) {
+        static const char *const keys[] = {"attach-stdout", "attach-stderr"};
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                struct stat st;
+
+                if (o->attach[i] < 0)
+                        continue;
+                if (o->tty)
+                        return bad(error, keys[i], "cannot be combined with tty");
+                if (o->streams[i + 1] >= 0)
+                        return bad(error, keys[i], "cannot be combined with the same stream's own");
+                if (fstat(o->attach[i], &st) < 0 || !S_ISFIFO(st.st_mode))
+                        return bad(error, keys[i], "is not a pipe");
+        }
+        return 0;
+}
+
 static int check(const RunOptions *o, sd_bus_error *error) {
         RestartPolicy policy;
         Limits limits = {};
@@ -185,7 +209,10 @@ static int check(const RunOptions *o, sd_bus_error *error) {
         if (o->stop_timeout > STOP_TIMEOUT_MAX)
                 return bad(error, "stop-timeout", "is too large");
         TRY(process_options_check(o->env, o->workdir, o->user, o->tty, o->rows, o->columns,
-                                  o->streams, o->open_stdin, error));
+                                  o->streams, false, error));
+        if (o->stdin_once && !o->open_stdin)
+                return bad(error, "stdin-once", "needs open-stdin");
+        TRY(check_attach(o, error));
         TRY(check_words(o, error));
         TRY(restart_option_parse(o->restart ?: "no", o->auto_remove, &policy, error));
         TRY(check_capabilities(o->cap_add, "cap-add", error));
@@ -197,11 +224,12 @@ static int check(const RunOptions *o, sd_bus_error *error) {
 }
 
 int run_options_read(sd_bus_message *message, bool create, RunOptions *o, sd_bus_error *error) {
-        size_t n = ELEMENTSOF(options) - (create ? 3 : 0);
+        size_t n = ELEMENTSOF(options) - (create ? 5 : 0);
         const char *image;
 
         *o = (RunOptions){
                 .streams = {-EBADF, -EBADF, -EBADF},
+                .attach = {-EBADF, -EBADF},
                 .stop_timeout = STOP_TIMEOUT_DEFAULT,
                 .log_max_size = UINT64_MAX,
                 .limits = LIMIT_OPTIONS_INIT,

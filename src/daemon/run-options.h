@@ -22,8 +22,9 @@ typedef struct RunOptions {
 
         bool tty;
         uint16_t rows, columns;
-        bool open_stdin;
+        bool open_stdin, stdin_once;
         int streams[3]; /* -EBADF: not given */
+        int attach[2];  /* pipes for a copy of standard output and standard error */
         char *log_driver;
         uint64_t log_max_size; /* UINT64_MAX: not given */
 
@@ -38,6 +39,9 @@ typedef struct RunOptions {
         char *seccomp;
         bool no_new_privileges;
 } RunOptions;
+
+#define RUN_OPTIONS_INIT                                                                           \
+        ((RunOptions){.streams = {-EBADF, -EBADF, -EBADF}, .attach = {-EBADF, -EBADF}})
 
 void run_options_done(RunOptions *options);
 

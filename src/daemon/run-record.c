@@ -86,6 +86,7 @@ static int make_process(const RunOptions *o, const ImageDefaults *image, Contain
         process->columns = o->columns;
         /* Descriptors of the caller's are for the first start alone. */
         process->streams[0] = o->open_stdin ? STREAM_PIPE : STREAM_NULL;
+        process->stdin_once = o->stdin_once;
         process->streams[1] = process->streams[2] = STREAM_LOG;
         process->no_new_privileges = o->no_new_privileges;
         process->seccomp = !streq_ptr(o->seccomp, "unconfined");

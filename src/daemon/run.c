@@ -82,6 +82,10 @@ static int take_given(Container *c, RunOptions *o) {
                 c->volume_fds[i] = TAKE_FD(o->volumes.items[i].fd);
         for (size_t i = 0; i < 3; i++)
                 c->streams[i] = TAKE_FD(o->streams[i]);
+        for (int i = 0; i < 2; i++)
+                if (o->attach[i] >= 0)
+                        (void)container_attach_at_start(c, i,
+                                                        TAKE_FD(o->attach[i])); /* the first */
         return 0;
 }
 
@@ -130,7 +134,7 @@ static int make_container(Manager *m, ContainerRecord *r, RunOptions *o, Contain
 static int prepare(Manager *m, sd_bus_message *message, bool create, Container **ret,
                    sd_bus_error *error) {
         _cleanup_(container_record_freep) ContainerRecord *record = NULL;
-        _cleanup_(run_options_done) RunOptions o = {.streams = {-EBADF, -EBADF, -EBADF}};
+        _cleanup_(run_options_done) RunOptions o = RUN_OPTIONS_INIT;
         const char *verb = create ? "create" : "run";
         const Caller *caller;
         Image *image;

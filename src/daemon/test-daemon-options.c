@@ -125,7 +125,10 @@ static void test_refused(void) {
         check_refused(message("a{sv}", 1, "tmpfs", "as", 1, "tmp"), "tmpfs");
         check_refused(message("a{sv}", 1, "rows", "q", 3), "rows");
         check_refused(message("a{sv}", 2, "tty", "b", 1, "stdin", "h", 0), "tty");
-        check_refused(message("a{sv}", 2, "open-stdin", "b", 1, "stdin", "h", 0), "open-stdin");
+        check_refused(message("a{sv}", 1, "stdin-once", "b", 1), "stdin-once");
+        check_refused(message("a{sv}", 2, "tty", "b", 1, "attach-stdout", "h", 0), "attach-stdout");
+        check_refused(message("a{sv}", 2, "stderr", "h", 0, "attach-stderr", "h", 0),
+                      "attach-stderr");
 }
 
 /* More than a caller has to say. */

@@ -20,6 +20,8 @@ static const char *const event_names[_EVENT_MAX] = {
         [EVENT_OOM] = "oom",
 };
 
+static const char *const attach_names[] = {"attach", "attach-stderr"};
+
 const char *request_type_to_string(RequestType type) {
         return request_names[type];
 }
@@ -98,8 +100,9 @@ int request_encode(const Request *request, Json **ret) {
                 TRY(json_add_u64(json, "rows", request->rows));
                 TRY(json_add_u64(json, "columns", request->columns));
         }
-        if (request->attach)
-                TRY(json_add_u64(json, "attach", request->attach));
+        for (size_t i = 0; i < ELEMENTSOF(attach_names); i++)
+                if (request->attach[i])
+                        TRY(json_add_u64(json, attach_names[i], request->attach[i]));
         if (request->running)
                 TRY(json_add_bool(json, "running", true));
         if (request->no_upper)
@@ -163,7 +166,8 @@ int request_decode(Json *json, Request *ret) {
                 return -EBADMSG;
         ret->rows = (uint16_t)rows;
         ret->columns = (uint16_t)columns;
-        TRY(json_get_u32(json, "attach", &ret->attach));
+        for (size_t i = 0; i < ELEMENTSOF(attach_names); i++)
+                TRY(json_get_u32(json, attach_names[i], &ret->attach[i]));
         TRY(json_get_bool(json, "running", &ret->running));
         TRY(json_get_bool(json, "no-upper", &ret->no_upper));
         r = json_get_object(json, "spec", &part);

@@ -25,9 +25,10 @@
 typedef enum RequestType {
         /* → Reply.inventory */
         REQUEST_HELLO,
-        /* spec, attach; fds: the given streams in order, one (O_PATH) for each volume, then
-         * `attach` stream sockets of clients that are attached to the terminal from the start →
-         * pid, start_time, started_at, cgroup. Replied when the command was exec'ed. */
+        /* spec, attach; fds: the given streams in order, one (O_PATH) for each volume, then one for
+         * each client that is attached from the start: attach[0] stream sockets with a terminal, else
+         * attach[0] pipes for stdout and attach[1] for stderr
+         * → pid, start_time, started_at, cgroup. Replied when the command was exec'ed. */
         REQUEST_START,
         /* container, process (> 0, unused there), exec; fds: the given streams in order
          * → pid, streams; fds: the terminal's master, or the far ends of STREAM_PIPE in order */
@@ -69,7 +70,7 @@ typedef struct Request {
         uint64_t process;
         int signal;
         uint16_t rows, columns;
-        uint32_t attach;
+        uint32_t attach[2];
         bool running, no_upper;
         ContainerSpec *spec; /* START, VIEW, MOUNT */
         ProcessSpec exec;    /* EXEC */

@@ -90,6 +90,7 @@ int process_spec_to_json(const ProcessSpec *spec, Json **ret) {
         TRY(json_add_u64(json, "columns", spec->columns));
         for (size_t i = 0; i < 3; i++)
                 TRY(json_add_u64(json, names[i], spec->streams[i]));
+        TRY(json_add_bool(json, "stdin-once", spec->stdin_once));
         TRY(json_add_bool(json, "no-new-privileges", spec->no_new_privileges));
         TRY(json_add_bool(json, "seccomp", spec->seccomp));
         *ret = TAKE_PTR(json);
@@ -116,6 +117,7 @@ int process_spec_from_json(Json *json, ProcessSpec *ret) {
                         return -EBADMSG;
                 ret->streams[i] = (Stream)stream;
         }
+        TRY(json_get_bool(json, "stdin-once", &ret->stdin_once));
         TRY(json_get_bool(json, "no-new-privileges", &ret->no_new_privileges));
         TRY(json_get_bool(json, "seccomp", &ret->seccomp));
         if (strv_length(ret->argv) == 0 || rows > UINT16_MAX || columns > UINT16_MAX ||

@@ -42,6 +42,8 @@ typedef struct ProcessSpec {
         uint16_t rows, columns;
         /* stdin, stdout, stderr; without tty. */
         Stream streams[3];
+        /* A main process's stdin, a pipe, ends with the first client that attaches to it. */
+        bool stdin_once;
         bool no_new_privileges;
         /* The built-in filter. */
         bool seccomp;

@@ -33,7 +33,7 @@ static void test_request(void) {
         CHECK_INT(request_decode(json, &again), 0);
         CHECK_INT(again.serial, 7);
         CHECK_INT(again.type, REQUEST_START);
-        CHECK_INT(again.attach, 1);
+        CHECK_INT(again.attach[0], 1);
         spec = again.spec;
         CHECK_STR(spec->id, ID);
         CHECK_STR(spec->layers[0], ID);

@@ -87,6 +87,14 @@ int fd_reopen(int fd, int flags) {
         return copy < 0 ? -errno : copy;
 }
 
+int fd_open_pipe(int fd, int flags) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        return S_ISFIFO(st.st_mode) ? fd_reopen(fd, flags) : -EINVAL;
+}
+
 int fd_set_nonblock(int fd, bool nonblock) {
         int flags = fcntl(fd, F_GETFL);
 

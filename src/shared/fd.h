@@ -35,6 +35,9 @@ const char *fd_path(int fd, char buffer[static FD_PATH_MAX]);
  * Return: a descriptor or a negative errno. */
 int fd_reopen(int fd, int flags);
 
+/* The same for what has to be a pipe (or another FIFO); anything else is refused with EINVAL. */
+int fd_open_pipe(int fd, int flags);
+
 int fd_set_nonblock(int fd, bool nonblock);
 
 /* Writes all of it, through short writes and EINTR; waits with poll(2) on a non-blocking

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <inttypes.h>
 #include <sys/wait.h>
 
+#include "shared/fd.h"
 #include "shared/log.h"
 #include "shared/process.h"
 #include "supervisor/container.h"
@@ -14,7 +17,8 @@
 
 /* The descriptors of a START: streams, volumes, attached clients. */
 typedef struct StartFds {
-        size_t n_given, n_volumes, n_attach;
+        size_t n_given, n_volumes;
+        uint64_t n_attach; /* the sum of two numbers that somebody sent */
 } StartFds;
 
 static size_t count_given(const ProcessSpec *spec) {
@@ -30,13 +34,11 @@ static int check_fds(const Call *call, StartFds *ret, Error *e) {
 
         ret->n_given = count_given(&spec->process);
         ret->n_volumes = spec->n_volumes;
-        ret->n_attach = call->request.attach;
+        ret->n_attach = (uint64_t)call->request.attach[0] + call->request.attach[1];
         if (call->n_fds != ret->n_given + ret->n_volumes + ret->n_attach)
                 return error_set(e, EBADMSG, "protocol",
-                                 "%zu descriptors came with the request, %zu are needed",
+                                 "%zu descriptors came with the request, %" PRIu64 " are needed",
                                  call->n_fds, ret->n_given + ret->n_volumes + ret->n_attach);
-        if (ret->n_attach > 0 && !spec->process.tty)
-                return error_set(e, EINVAL, "protocol", "only a terminal can be attached at start");
         return 0;
 }
 
@@ -47,6 +49,7 @@ static int take_main_streams(Process *process, Error *e) {
         int r = 0;
 
         container->input = TAKE_FD(launch->streams[STDIN_FILENO]);
+        container->input_once = process->call->request.spec->process.stdin_once;
         if (process->tty) {
                 process->terminal = TAKE_FD(launch->terminal_slave);
                 r = process_add_output(process, 0, TAKE_FD(launch->terminal_master), "stdout");
@@ -60,15 +63,37 @@ static int take_main_streams(Process *process, Error *e) {
         return r < 0 ? error_set(e, r, "streams", "taking over the streams") : 0;
 }
 
+/* Attaches to output `i` the client that `fd` leads to, which is taken. */
+static int attach_client(const Process *process, size_t i, int fd, Error *e) {
+        _cleanup_close_ int given = fd;
+        int r;
+
+        if (!process->outputs[i])
+                return error_set(e, EINVAL, "protocol",
+                                 "a stream that isn't read can't be attached");
+        /* Whoever made a pipe shares its flags; those of this new end are ours alone, so that it never
+         * makes us wait. */
+        if (!process->tty) {
+                r = fd_open_pipe(given, O_WRONLY | O_NONBLOCK);
+                if (r == -ENXIO) /* nobody reads it any more */
+                        return 0;
+                if (r < 0)
+                        return error_set(e, r, "streams", "opening a client's pipe");
+                safe_close(given);
+                given = r;
+        }
+        r = output_attach(process->outputs[i], TAKE_FD(given));
+        return r < 0 ? error_set(e, r, "streams", "attaching a client") : 0;
+}
+
 static int attach_clients(Process *process, Error *e) {
         Call *call = process->call;
+        const uint32_t *attach = call->request.attach;
+        size_t first = call->n_fds - attach[0] - attach[1];
 
-        for (size_t i = call->n_fds - call->request.attach; i < call->n_fds; i++) {
-                int r = output_attach(process->outputs[0], TAKE_FD(call->fds[i]));
-
-                if (r < 0)
-                        return error_set(e, r, "streams", "attaching a client");
-        }
+        for (size_t i = first; i < call->n_fds; i++)
+                TRY(attach_client(process, i - first < attach[0] ? 0 : 1, TAKE_FD(call->fds[i]),
+                                  e));
         return 0;
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "shared/fd.h"
@@ -18,8 +20,11 @@ static char buffer[64 * 1024];
 
 #define INPUT_SIZE 4096
 
-/* For how long a client that takes nothing is waited for. */
+/* For how long a client that takes nothing is waited for; and when all is over but for its backlog. */
 #define STALL_MSEC 1000
+#define LAST_STALL_MSEC 5000
+
+#define NOTE_MAX 96
 
 typedef struct Client Client;
 struct Client {
@@ -28,7 +33,9 @@ struct Client {
         EventSource source;
         char *backlog;
         size_t n_backlog;
+        bool moved;        /* it has taken something since the wait began */
         bool lagging;      /* misses what comes until the backlog is empty */
+        uint64_t missed;   /* bytes, which it has to be told */
         bool input_closed; /* it has said all it wants to say */
         LIST_LINKS(Client) clients;
 };
@@ -79,26 +86,39 @@ static void output_free(Output *output) {
         free(output);
 }
 
+static bool is_behind(const Client *client) {
+        return client->n_backlog > BACKLOG_PAUSE && !client->lagging;
+}
+
+static void check_pause(Output *output);
+
+/* After a while of waiting for clients: gives up those that have taken nothing. */
 static void on_stall(void *data) {
         Output *output = data;
 
-        if (output->released) {
-                output_free(output);
-                return;
-        }
         LIST_FOREACH(client, output->clients, clients)
-        if (client->n_backlog > BACKLOG_PAUSE)
+        if (client->moved)
+                client->moved = false;
+        else if (output->released)
+                client_free(client);
+        else if (is_behind(client))
                 client->lagging = true;
-        output->paused = false;
-        update_source(output);
+        if (!output->released) {
+                output->paused = false;
+                check_pause(output);
+                update_source(output);
+        } else if (output->clients)
+                event_timer_set(output->loop, &output->stall, LAST_STALL_MSEC, on_stall, output);
+        else
+                output_free(output);
 }
 
-/* After a client has taken something or has gone. */
+/* After a client has been given or has taken something, or has gone. */
 static void check_pause(Output *output) {
         bool behind = false;
 
         LIST_FOREACH(client, output->clients, clients)
-        if (client->n_backlog > BACKLOG_PAUSE && !client->lagging)
+        if (is_behind(client))
                 behind = true;
         if (output->ended || behind == output->paused)
                 return;
@@ -168,16 +188,20 @@ static void send_to_client(Client *client, const char *data, size_t size) {
 
         if (client->n_backlog == 0)
                 n = write_some(client->fd, data, size);
-        else if (client->lagging)
+        else if (client->lagging) {
+                client->missed += size;
                 return;
+        }
         if (n < 0) {
                 client_free(client);
                 return;
         }
         if ((size_t)n == size)
                 return;
-        if (append_backlog(client, data + n, size - n) < 0)
+        if (append_backlog(client, data + n, size - n) < 0) {
                 client->lagging = true;
+                client->missed += size - n;
+        }
         update_client(client);
 }
 
@@ -254,6 +278,20 @@ static void read_input(Client *client) {
                 client_free(client);
 }
 
+/* Tells a client what it lacks. A terminal's soon shows something else anyway. Return: whether there is something to
+ * tell. */
+static bool note_missed(Client *client) {
+        char note[NOTE_MAX];
+        int n = snprintf(note, sizeof(note),
+                         "\n[mydocker: %" PRIu64 " bytes of output were not taken in time]\n",
+                         client->missed);
+
+        if (client->missed == 0 || client->output->config.terminal)
+                return false;
+        client->missed = 0;
+        return append_backlog(client, note, n) >= 0;
+}
+
 /* Return: whether the client is still there. */
 static bool flush_backlog(Client *client) {
         ssize_t n = write_some(client->fd, client->backlog, client->n_backlog);
@@ -264,7 +302,8 @@ static bool flush_backlog(Client *client) {
         }
         client->n_backlog -= n;
         memmove(client->backlog, client->backlog + n, client->n_backlog);
-        if (client->n_backlog > 0)
+        client->moved = client->moved || n > 0;
+        if (client->n_backlog > 0 || note_missed(client))
                 return true;
         free(client->backlog);
         client->backlog = NULL;
@@ -358,7 +397,7 @@ Output *output_release(Output *output) {
         output->config.log = NULL;
         output->released = true;
         if (output->clients)
-                event_timer_set(output->loop, &output->stall, STALL_MSEC * 5, on_stall, output);
+                event_timer_set(output->loop, &output->stall, LAST_STALL_MSEC, on_stall, output);
         else
                 output_free(output);
         return NULL;

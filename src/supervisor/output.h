@@ -4,8 +4,9 @@
 /* What a process puts out, on its way from a pipe or a terminal's master to the log and to the
  * clients that are attached; with a terminal also what they type, on its way back.
  *
- * A client that takes its data slower than the process makes it slows the process down, but not for
- * long: one that stands still for a second misses what comes until it has taken the rest. */
+ * A client that takes its data slower than the process makes it slows the process down. But one that
+ * stands still for a second misses what comes until it has taken the rest, and is told so where that
+ * isn't seen at once, as on a terminal. The log misses nothing. */
 
 #include <stdbool.h>
 

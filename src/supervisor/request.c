@@ -90,6 +90,15 @@ static int attach_terminal(Process *process, Call *call, Error *e) {
         return call_add_stream(call, "tty", pair[1]) < 0 ? error_oom(e) : 0;
 }
 
+static int attach_input(Container *container, Call *call, Error *e) {
+        int fd = container->input_once ? TAKE_FD(container->input) :
+                                         fcntl(container->input, F_DUPFD_CLOEXEC, 3);
+
+        if (fd < 0)
+                return error_set(e, errno, "streams", "sharing stdin");
+        return call_add_stream(call, "stdin", fd) < 0 ? error_oom(e) : 0;
+}
+
 static int attach_pipe(Output *output, const char *name, Call *call, Error *e) {
         int pair[2], r;
 
@@ -113,20 +122,14 @@ static int request_attach(Supervisor *supervisor, Call **call, Error *e) {
         process = container->main;
         if (process->tty && process->outputs[0])
                 return attach_terminal(process, *call, e);
-        if (container->input >= 0) {
-                int fd = fcntl(container->input, F_DUPFD_CLOEXEC, 3);
-
-                if (fd < 0)
-                        return error_set(e, errno, "streams", "sharing stdin");
-                if (call_add_stream(*call, "stdin", fd) < 0)
-                        return error_oom(e);
-        }
+        if (container->input >= 0)
+                TRY(attach_input(container, *call, e));
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (process->outputs[i])
                         TRY(attach_pipe(process->outputs[i], names[i], *call, e));
         if ((*call)->n_reply_fds == 0)
-                return error_set(e, ENOTCONN, "streams",
-                                 "none of the container's streams can be attached");
+                return error_set(e, EOPNOTSUPP, "streams",
+                                 "the container uses descriptors of its own");
         return 0;
 }
 

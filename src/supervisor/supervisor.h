@@ -69,6 +69,7 @@ struct Container {
         uint32_t id_base;
         bool running; /* the main process has executed its command */
         int input; /* the write end of the main process's stdin, for whoever attaches, or -EBADF */
+        bool input_once; /* it is the first one's alone */
 
         /* Of a start that has to wait for the last run's control group to go. */
         Call *call;

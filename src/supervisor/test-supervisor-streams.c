@@ -49,7 +49,7 @@ static void test_attach(void) {
 static void test_terminal(void) {
         _cleanup_(container_spec_freep) ContainerSpec *spec = client_spec(
                 "stty size; read -r line; echo \"<$line>\"; read -r line; stty size; exit 6");
-        Request request = {.type = REQUEST_START, .spec = spec, .attach = 1};
+        Request request = {.type = REQUEST_START, .spec = spec, .attach = {1}};
         _cleanup_free_ char *log = NULL;
         int pair[2], second;
         Reply reply;
@@ -91,8 +91,8 @@ static void test_slow_client(void) {
         _cleanup_(container_spec_freep) ContainerSpec *spec = client_spec(
                 "read -r line; dd if=/dev/zero bs=1M count=16 2>/dev/null; echo; echo over");
         int slow[3], fast[3];
-        size_t size = 0;
-        char *buffer = malloc(1 << 16);
+        size_t size = 0, missed;
+        char *buffer = malloc(1 << 16), last[100], *note;
         Reply reply;
         ssize_t n;
 
@@ -109,6 +109,18 @@ static void test_slow_client(void) {
                 size += n;
         CHECK_INT(size, (16 << 20) + strlen("\nover\n"));
         CHECK_INT(client_exit(spec->id, 0).status, 0);
+        /* The other one gets what it had room for, and hears how much that was not. */
+        last[0] = '\0';
+        size = 0;
+        while ((n = read(slow[1], buffer, 1 << 16)) > 0) {
+                size += n;
+                snprintf(last, sizeof(last), "%.*s", (int)MIN(n, (ssize_t)sizeof(last) - 1),
+                         buffer + n - MIN(n, (ssize_t)sizeof(last) - 1));
+        }
+        note = strstr(last, "[mydocker: ");
+        CHECK(note);
+        CHECK_INT(sscanf(note, "[mydocker: %zu bytes", &missed), 1);
+        CHECK_INT(size + missed, (16 << 20) + strlen("\nover\n") + strlen(note) + 1);
         fd_close_many(slow, 3);
         fd_close_many(fast, 3);
         free(buffer);

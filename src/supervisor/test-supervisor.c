@@ -330,14 +330,14 @@ static void test_views(void) {
 
 static void test_refused(void) {
         _cleanup_(container_spec_freep) ContainerSpec *spec = client_spec("sleep 1000");
-        Request request = {.type = REQUEST_START, .spec = spec, .attach = 1};
+        Request request = {.type = REQUEST_START, .spec = spec, .attach = {1}};
         int second = client_connect();
         Reply reply;
 
         reply = client_ask(&request, NULL, 0);
         CHECK_STR(reply.error.stage, "protocol");
         reply_done(&reply);
-        request.attach = 0;
+        request.attach[0] = 0;
         client_run(spec);
         reply = client_ask(&request, NULL, 0);
         CHECK_INT(reply.error.number, EEXIST);
