@@ -248,7 +248,7 @@ static void remove_everything(void) {
         shell(NULL, NULL, "mydocker ps -aq | xargs -r mydocker rm -f");
         shell(NULL, NULL,
               "mydocker images --format '{{.Repository}}:{{.Tag}}' | grep -v ^busybox: | xargs -r mydocker rmi");
-        shell(NULL, NULL, "rm -f %s/rules/*", sandbox_dir());
+        shell(NULL, NULL, "rm -f %s/rules/50-*", sandbox_dir());
 }
 
 static void run_test(gconstpointer data) {

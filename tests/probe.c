@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <linux/mount.h>
 #include <sched.h>
@@ -20,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static long try_unshare_user(void) {
@@ -159,6 +161,16 @@ static long try_setgroups_deny(void) {
         return open("/proc/1/setgroups", O_WRONLY);
 }
 
+/* All capabilities for whoever runs a file of the volume. */
+static long try_setcap(void) {
+        struct vfs_cap_data data = {
+                .magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+                .data = {{.permitted = ~0U}, {.permitted = ~0U}},
+        };
+
+        return setxattr("/data/busybox-caps", "security.capability", &data, XATTR_CAPS_SZ_2, 0);
+}
+
 /* The 32-bit gate, where numbers mean other calls: 20 is getpid there. */
 static long try_foreign_abi(void) {
 #ifdef __x86_64__
@@ -235,6 +247,7 @@ static const struct {
         {"sysrq", try_sysrq},
         {"exe", try_exe},
         {"setgroups", try_setgroups_deny},
+        {"setcap", try_setcap},
         {"foreign-abi", try_foreign_abi},
         {"descriptors", try_descriptors},
         {"setuid", try_setuid},

@@ -396,7 +396,7 @@ static void test_volume_fds(void) {
         expect(0, "", "",
                "mkdir shared && chown 65534:65534 shared && echo secret > shared/roots &&"
                " chmod 600 shared/roots");
-        fd = open("shared", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd = open("shared", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         g_unix_fd_list_append(fds, fd, NULL);
         close(fd);
         reply = bus_try(

@@ -3,10 +3,10 @@
 /* Starting a container: its range of user ids, its volumes, and the request to the supervisor. */
 
 #include <fcntl.h>
-#include <sys/sysmacros.h>
 
 #include "daemon/container.h"
 #include "daemon/supervisor-client.h"
+#include "daemon/volume-source.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 
@@ -15,43 +15,13 @@ typedef struct VolumeOpening {
         Container *container;
         const Volume *volumes; /* of the container's record, where they never change */
         size_t n;
+        uid_t owner;
         int *fds;
         bool make;
         Error error;
         void (*callback)(Container *c, const int *fds, const Error *error, void *userdata);
         void *userdata;
 } VolumeOpening;
-
-static int open_source(const Volume *volume, bool make, Error *e) {
-        _cleanup_close_ int root = -EBADF;
-        int fd;
-
-        fd = open(volume->source, O_PATH | O_CLOEXEC);
-        if (fd >= 0)
-                return fd;
-        /* What a caller opened itself must be found again, not made. */
-        if (errno != ENOENT || !make || volume->device != 0)
-                return error_set(e, errno, "volume", "cannot open %s", volume->source);
-        root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (root < 0)
-                return error_set(e, errno, "volume", "cannot open /");
-        fd = fd_mkdir_in_root(root, volume->source, 0, 0);
-        return fd >= 0 ? fd : error_set(e, fd, "volume", "cannot make %s", volume->source);
-}
-
-/* A path that leads elsewhere by now must not give away what the caller never had. */
-static int check_source(const Volume *volume, int fd, Error *e) {
-        struct stat st;
-
-        if (volume->device == 0)
-                return 0;
-        if (fstat(fd, &st) < 0)
-                return error_set(e, errno, "volume", "%s", volume->source);
-        if (st.st_dev != volume->device || st.st_ino != volume->inode)
-                return error_set(e, ESTALE, "volume", "%s is not the directory that was given",
-                                 volume->source);
-        return 0;
-}
 
 static void open_in_thread(void *argument) {
         VolumeOpening *opening = argument;
@@ -61,9 +31,9 @@ static void open_in_thread(void *argument) {
 
                 if (opening->fds[i] >= 0)
                         continue;
-                opening->fds[i] = open_source(volume, opening->make, &opening->error);
-                if (opening->fds[i] < 0 ||
-                    check_source(volume, opening->fds[i], &opening->error) < 0)
+                opening->fds[i] =
+                        volume_source_open(volume, opening->owner, opening->make, &opening->error);
+                if (opening->fds[i] < 0)
                         return;
         }
 }
@@ -97,6 +67,7 @@ void container_open_volumes(Container *c, bool make,
         *opening = (VolumeOpening){
                 .container = container_ref(c),
                 .volumes = c->record->spec->volumes,
+                .owner = c->record->owner,
                 .make = make,
                 .callback = callback,
                 .userdata = userdata,

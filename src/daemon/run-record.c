@@ -98,8 +98,16 @@ static int describe_fd(int fd, const Caller *caller, Volume *volume, sd_bus_erro
         char link[FD_PATH_MAX], path[PATH_MAX];
         struct statx st;
         ssize_t n;
-        int r;
+        int flags, r;
 
+        flags = fcntl(fd, F_GETFL);
+        if (flags < 0)
+                return bus_failure(error, errno, "volume-fds");
+        /* Anybody may have that of a directory that only others can read. */
+        if ((flags & O_PATH) && caller->uid != 0)
+                return sd_bus_error_set(error, ERROR_INVALID_ARGS,
+                                        "Option volume-fds has a directory that is not opened "
+                                        "for reading");
         /* Nothing that could wait for a file system of the caller's own. */
         if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &st) < 0)
                 return bus_failure(error, errno, "volume-fds");

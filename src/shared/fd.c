@@ -9,10 +9,14 @@
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
 
-int fd_open_in_root(int root_fd, const char *path, int flags, mode_t mode) {
+/* Links lead to where the root's owner means them, or nowhere. */
+#define FOLLOW_LINKS (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+#define REFUSE_LINKS (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
+
+static int open_resolved(int root_fd, const char *path, int flags, mode_t mode, uint64_t resolve) {
         for (unsigned attempt = 0;; attempt++) {
                 int fd = sys_openat2(root_fd, path, flags, flags & (O_CREAT | O_TMPFILE) ? mode : 0,
-                                     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+                                     resolve);
 
                 if (fd >= 0)
                         return fd;
@@ -23,18 +27,26 @@ int fd_open_in_root(int root_fd, const char *path, int flags, mode_t mode) {
         }
 }
 
+int fd_open_in_root(int root_fd, const char *path, int flags, mode_t mode) {
+        return open_resolved(root_fd, path, flags, mode, FOLLOW_LINKS);
+}
+
+int fd_open_without_links(int root_fd, const char *path, int flags) {
+        return open_resolved(root_fd, path, flags, 0, REFUSE_LINKS);
+}
+
 /* One directory below `parent`, which is inside the root. */
 static int make_component(int root_fd, int parent, const char *name, const char *path_so_far,
-                          uid_t uid, gid_t gid) {
+                          uid_t uid, gid_t gid, uint64_t resolve) {
         if (mkdirat(parent, name, 0755) < 0) {
                 if (errno != EEXIST)
                         return -errno;
         } else if (fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return -errno;
-        return fd_open_in_root(root_fd, path_so_far, O_PATH | O_DIRECTORY, 0);
+        return open_resolved(root_fd, path_so_far, O_PATH | O_DIRECTORY, 0, resolve);
 }
 
-int fd_mkdir_in_root(int root_fd, const char *path, uid_t uid, gid_t gid) {
+static int make_path(int root_fd, const char *path, uid_t uid, gid_t gid, uint64_t resolve) {
         _cleanup_free_ char *normal = NULL;
         _cleanup_close_ int parent = -EBADF;
         int r;
@@ -42,7 +54,7 @@ int fd_mkdir_in_root(int root_fd, const char *path, uid_t uid, gid_t gid) {
         r = path_normalize(path, &normal);
         if (r < 0)
                 return r;
-        parent = fd_open_in_root(root_fd, "/", O_PATH | O_DIRECTORY, 0);
+        parent = open_resolved(root_fd, "/", O_PATH | O_DIRECTORY, 0, resolve);
         if (parent < 0)
                 return parent;
         /* The path is opened anew from the root for each component, so that a link on the way is
@@ -53,9 +65,9 @@ int fd_mkdir_in_root(int root_fd, const char *path, uid_t uid, gid_t gid) {
                 int fd;
 
                 *end = '\0';
-                fd = fd_open_in_root(root_fd, normal, O_PATH | O_DIRECTORY, 0);
+                fd = open_resolved(root_fd, normal, O_PATH | O_DIRECTORY, 0, resolve);
                 if (fd == -ENOENT)
-                        fd = make_component(root_fd, parent, p, normal, uid, gid);
+                        fd = make_component(root_fd, parent, p, normal, uid, gid, resolve);
                 *end = saved;
                 if (fd < 0)
                         return fd;
@@ -64,6 +76,14 @@ int fd_mkdir_in_root(int root_fd, const char *path, uid_t uid, gid_t gid) {
                 p = *end ? end + 1 : end;
         }
         return TAKE_FD(parent);
+}
+
+int fd_mkdir_in_root(int root_fd, const char *path, uid_t uid, gid_t gid) {
+        return make_path(root_fd, path, uid, gid, FOLLOW_LINKS);
+}
+
+int fd_mkdir_without_links(int root_fd, const char *path, uid_t uid, gid_t gid) {
+        return make_path(root_fd, path, uid, gid, REFUSE_LINKS);
 }
 
 int fd_open_or_make_dir(int dir_fd, const char *name, mode_t mode) {

@@ -23,6 +23,11 @@ int fd_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
  * Return: a descriptor or a negative errno (ENOTDIR when a component is no directory). */
 int fd_mkdir_in_root(int root_fd, const char *path, uid_t uid, gid_t gid);
 
+/* The same two for a path that was vouched for as it is written: a link anywhere in it, which could lead
+ * elsewhere, is refused with ELOOP. */
+int fd_open_without_links(int root_fd, const char *path, int flags);
+int fd_mkdir_without_links(int root_fd, const char *path, uid_t uid, gid_t gid);
+
 /* Opens (O_DIRECTORY|O_RDONLY|O_NOFOLLOW) the directory `name` in `dir_fd`, made with `mode` when
  * missing. Return: a descriptor or a negative errno. */
 int fd_open_or_make_dir(int dir_fd, const char *name, mode_t mode);

@@ -47,6 +47,23 @@ static void test_open_in_root(int dir_fd) {
         CHECK_INT(fd_mkdir_in_root(root, "/secret/x", getuid(), getgid()), -ENOTDIR);
 }
 
+/* Where links are not wanted, none is followed, be it the last component or on the way. */
+static void test_without_links(int dir_fd) {
+        _cleanup_close_ int root = openat(dir_fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                            fd = fd_open_without_links(root, "/real/a", O_PATH | O_DIRECTORY),
+                            made = -EBADF;
+
+        CHECK(fd >= 0);
+        CHECK_INT(fd_open_without_links(root, "/link", O_PATH), -ELOOP);
+        CHECK_INT(fd_open_without_links(root, "/link/a", O_PATH), -ELOOP);
+        CHECK_INT(fd_open_without_links(root, "/none", O_PATH), -ENOENT);
+        CHECK_INT(fd_mkdir_without_links(root, "/link/c", getuid(), getgid()), -ELOOP);
+        CHECK_INT(faccessat(root, "real/c", F_OK, 0), -1);
+        made = fd_mkdir_without_links(root, "/real/d/e", getuid(), getgid());
+        CHECK(made >= 0);
+        CHECK_INT(faccessat(root, "real/d/e", F_OK, 0), 0);
+}
+
 static void test_read_file(int dir_fd) {
         _cleanup_free_ char *text = NULL;
 
@@ -118,6 +135,7 @@ int main(void) {
         CHECK(mkdtemp(directory));
         dir_fd = open(directory, O_DIRECTORY | O_CLOEXEC);
         test_open_in_root(dir_fd);
+        test_without_links(dir_fd);
         test_read_file(dir_fd);
         test_replace_file(dir_fd);
         test_messages();
