@@ -266,6 +266,21 @@ static bool reference_tag_is_valid(const char *s) {
         return true;
 }
 
+/* As docker, without its own registry's name and the part of it that holds the official images. */
+static const char *familiar_name(const char *s) {
+        const char *rest = startswith(s, "docker.io/"), *slash;
+
+        if (rest) {
+                slash = strchr(rest, '/');
+                /* What would then be taken for another registry stays. */
+                if (!slash ||
+                    (!memchr(rest, '.', (size_t)(slash - rest)) && !startswith(rest, "localhost/")))
+                        s = rest;
+        }
+        rest = startswith(s, "library/");
+        return rest && !strchr(rest, '/') ? rest : s;
+}
+
 int image_reference_normalize(const char *s, char **ret) {
         const char *slash = strrchr(s, '/'), *colon = strchr(slash ? slash : s, ':');
         const char *name_end = colon ? colon : s + strlen(s);
@@ -285,7 +300,7 @@ int image_reference_normalize(const char *s, char **ret) {
                         break;
                 p = end;
         }
-        normal = strf("%s%s", s, colon ? "" : ":latest");
+        normal = strf("%s%s", familiar_name(s), colon ? "" : ":latest");
         if (!normal)
                 return -ENOMEM;
         *ret = normal;

@@ -82,7 +82,8 @@ int id_make(char ret[static ID_LENGTH + 1]);
 /* Image references: NAME[:TAG]. NAME is path components of [a-z0-9]+((\.|__?|-+)[a-z0-9]+)*
  * joined by '/', the first of which may be HOST:PORT when another follows; TAG is
  * [a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}. The normal form has at most 255 bytes. Stores the normal
- * form, with ":latest" where no tag was given. Return: 0, -EINVAL or -ENOMEM. */
+ * form, with ":latest" where no tag was given, and as docker without "docker.io/" and "library/" for
+ * what comes from its registry. Return: 0, -EINVAL or -ENOMEM. */
 int image_reference_normalize(const char *s, char **ret);
 
 /* An absolute path without "." or ".." components, "//" or a trailing slash (but "/" itself), at

@@ -100,6 +100,15 @@ static void test_references(void) {
                 {"registry.example.org:5000/a/b", "registry.example.org:5000/a/b:latest"},
                 {"127.0.0.1:5000/a:b", "127.0.0.1:5000/a:b"},
                 {"a--b__c.d_e", "a--b__c.d_e:latest"},
+                {"docker.io/library/busybox", "busybox:latest"},
+                {"docker.io/team/app:1", "team/app:1"},
+                {"docker.io/app", "app:latest"},
+                {"library/busybox:1", "busybox:1"},
+                {"docker.io/library/a/b", "library/a/b:latest"},
+                {"library/a/b", "library/a/b:latest"},
+                {"docker.io/docker.io/a", "docker.io/docker.io/a:latest"},
+                {"docker.io/localhost/a", "docker.io/localhost/a:latest"},
+                {"docker.io", "docker.io:latest"},
         };
         static const char *const bad[] = {
                 "",   ":",   "a:",        ":a",   "A",    "a//b",        "/a",     "a/",
