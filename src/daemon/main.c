@@ -107,6 +107,9 @@ static int run(Manager *m) {
                 r = sd_event_add_signal(m->event, NULL, SIGINT, on_signal, m);
         if (r < 0)
                 return log_errno(LOG_ERR, r, "Cannot wait for signals");
+        r = sd_event_set_watchdog(m->event, true);
+        if (r < 0)
+                return log_errno(LOG_ERR, r, "Cannot answer the service manager's watchdog");
         return sd_event_loop(m->event);
 }
 

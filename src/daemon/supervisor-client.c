@@ -253,10 +253,10 @@ static int try_connect(Supervisor *s) {
         return 0;
 }
 
-/* Whether it is time to start the supervisor ourselves: at once, but under an init system that has a
- * unit for it only after a while. */
+/* A service manager has a unit for it: started by us, the supervisor would be in our control group and under
+ * our restrictions, and its containers too. */
 static bool should_start(const Supervisor *s) {
-        return s->attempts == (getenv("NOTIFY_SOCKET") ? 100 : 0);
+        return s->attempts == 0 && !getenv("NOTIFY_SOCKET");
 }
 
 static void start(Supervisor *s) {
@@ -291,10 +291,12 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
                         lost(s, -e.number, e.text);
                 return 0;
         }
-        if (r != -ECONNREFUSED && r != -ENOENT && r != -EAGAIN)
-                log_errno(LOG_ERR, r, "Cannot connect with the supervisor");
-        else if (should_start(s))
+        if (r != -ECONNREFUSED && r != -ENOENT && r != -EAGAIN) {
+                if (s->attempts == 0)
+                        log_errno(LOG_ERR, r, "Cannot connect with the supervisor");
+        } else if (should_start(s)) {
                 start(s);
+        }
         if (++s->attempts > PATIENCE) {
                 log_error("No supervisor listens in %s", s->manager->config.runtime_dir);
                 s->attempts = 0;

@@ -12,10 +12,6 @@
 
 #define CPU_PERIOD 100000
 
-/* The supervisor's own place when the parent is its unit's group: a group with controllers for its
- * children can't hold processes itself. */
-#define OWN_GROUP "supervisor"
-
 static const char *const controllers[_CONTROLLER_MAX] = {
         [CONTROLLER_MEMORY] = "memory", [CONTROLLER_CPU] = "cpu",  [CONTROLLER_CPUSET] = "cpuset",
         [CONTROLLER_PIDS] = "pids",     [CONTROLLER_BLKIO] = "io",
@@ -55,27 +51,6 @@ static int enable_controllers(int dir, const char *path, Error *e) {
         return failed;
 }
 
-/* Moves this process out of the parent into a group below it. */
-static int leave_parent(int dir, Error *e) {
-        _cleanup_free_ char *procs = NULL;
-        _cleanup_close_ int own = -EBADF;
-        char pid[16];
-        int r;
-
-        r = fd_read_file_at(dir, "cgroup.procs", 1 << 20, &procs, NULL);
-        if (r < 0)
-                return error_set(e, r, "cgroup", "reading the parent's processes");
-        snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-        for (const char *line = procs; line; line = (line = strchr(line, '\n')) ? line + 1 : NULL) {
-                if (!startswith(line, pid))
-                        continue;
-                own = fd_open_or_make_dir(dir, OWN_GROUP, 0755);
-                r = own < 0 ? own : fd_write_attribute_at(own, "cgroup.procs", "0");
-                return r < 0 ? error_set(e, r, "cgroup", "moving into group %s", OWN_GROUP) : 0;
-        }
-        return 0;
-}
-
 static int v2_prepare(CgroupTree *tree, Error *e) {
         _cleanup_close_ int dir = dup(tree->roots[0]);
         _cleanup_strv_free_ char **names = strv_split(tree->parent + 1, '/');
@@ -95,7 +70,6 @@ static int v2_prepare(CgroupTree *tree, Error *e) {
                 safe_close(dir);
                 dir = next;
         }
-        TRY(leave_parent(dir, e));
         TRY(enable_controllers(dir, tree->parent, e));
         r = fd_read_file_at(dir, "cgroup.subtree_control", 4096, &enabled, NULL);
         if (r < 0)

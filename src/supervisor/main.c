@@ -2,18 +2,16 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stddef.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "shared/fd.h"
 #include "shared/log.h"
 #include "shared/strutil.h"
 #include "supervisor/container.h"
+#include "supervisor/notify.h"
 #include "supervisor/record.h"
 #include "supervisor/request.h"
 
@@ -166,28 +164,10 @@ static void on_signal(void *data, uint32_t events) {
         event_loop_stop(supervisor->loop);
 }
 
-/* sd_notify(3) without its library. */
-static void notify_ready(void) {
-        const char *path = getenv("NOTIFY_SOCKET");
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        _cleanup_close_ int fd = -EBADF;
-        socklen_t size;
-
-        if (!path || (path[0] != '/' && path[0] != '@') || !path[1] ||
-            strlen(path) >= sizeof(address.sun_path))
-                return;
-        memcpy(address.sun_path, path, strlen(path));
-        size = offsetof(struct sockaddr_un, sun_path) + strlen(path);
-        if (path[0] == '@')
-                address.sun_path[0] = '\0';
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
-                log_errno(LOG_WARNING, errno, "Can't tell the service manager that we are ready");
-}
-
 static int run(Supervisor *supervisor, Error *e) {
         _cleanup_close_ int fd = -EBADF;
         EventSource source = {};
+        Watchdog watchdog = {};
         sigset_t signals;
         int r;
 
@@ -202,8 +182,9 @@ static int run(Supervisor *supervisor, Error *e) {
                     event_source_add(supervisor->loop, &source, fd, EPOLLIN, on_signal, supervisor);
         if (r < 0)
                 return error_set(e, r, "setup", "watching for signals");
-        notify_ready();
+        notify_ready(supervisor->loop, &watchdog);
         r = event_loop_run(supervisor->loop);
+        event_timer_cancel(&watchdog.timer);
         event_source_remove(&source);
         return r < 0 ? error_set(e, r, "setup", "waiting for events") : 0;
 }
@@ -234,7 +215,7 @@ int main(int argc, char **argv) {
                 log_error_object(LOG_ERR, &e, "Can't start");
                 return 1;
         }
-        umask(0077);
+        umask(0022);
         signal(SIGPIPE, SIG_IGN);
         signal(SIGHUP, SIG_IGN);
         r = set_up(&supervisor, &options, &e);
