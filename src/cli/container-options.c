@@ -62,6 +62,8 @@ const Option container_option_table[] = {
         {"e env", "list", "Set environment variables", option_list, &O.env},
         {"env-file", "list", "Read in a file of environment variables", option_list, &O.env_files},
         {"h hostname", "string", "Container host name", option_string, &O.hostname},
+        {"init", NULL, "Run an init inside the container that forwards signals and reaps processes",
+         option_bool, &O.init},
         {"i interactive", NULL, "Keep STDIN open even if not attached", option_bool,
          &O.interactive},
         {"l label", "list", "Set meta data on a container", option_list, &O.labels},
@@ -86,6 +88,7 @@ const Option container_option_table[] = {
          &O.stop_timeout},
         {"tmpfs", "list", "Mount a tmpfs directory", option_list, &O.tmpfs},
         {"t tty", NULL, "Allocate a pseudo-TTY", option_bool, &O.tty},
+        {"ulimit", "ulimit", "Ulimit options, NAME=SOFT[:HARD]", option_list, &O.ulimits},
         {"u user", "string", "Username or UID (format: <name|uid>[:<group|gid>])", option_string,
          &O.user},
         {"userns", "string", "User namespace: private, host", option_string, &O.userns},
@@ -119,6 +122,9 @@ static int add_simple(sd_bus_message *call) {
         TRY(add_strv(call, "tmpfs", O.tmpfs));
         TRY(add_strv(call, "cap-add", O.cap_add));
         TRY(add_strv(call, "cap-drop", O.cap_drop));
+        TRY(add_strv(call, "ulimits", O.ulimits));
+        if (O.init)
+                TRY(options_add(call, "init", "b", true));
         if (O.read_only)
                 TRY(options_add(call, "read-only", "b", true));
         if (O.remove)

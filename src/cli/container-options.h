@@ -9,10 +9,10 @@ typedef struct ContainerOptions {
         bool interactive, tty, remove;
         const char *name, *cidfile, *detach_keys;
         char **env, **env_files, **labels, **volumes, **tmpfs, **cap_add, **cap_drop, **security,
-                **log_options;
+                **log_options, **ulimits;
         const char *hostname, *user, *workdir, *entrypoint, *cpuset, *network, *userns, *restart,
                 *log_driver;
-        bool read_only;
+        bool read_only, init;
         uint64_t memory, memory_swap, cpu_shares, cpu_percent, pids, stop_timeout;
         double cpus;
         int stop_signal;

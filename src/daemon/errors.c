@@ -15,6 +15,7 @@ static const struct {
         {"exec", 0, ERROR_NOT_EXECUTABLE},
         {"archive", 0, ERROR_IMAGE_CORRUPT},
         {"argument", 0, ERROR_INVALID_ARGS},
+        {"limits", EPERM, ERROR_INVALID_ARGS},
         {"exists", 0, ERROR_IMAGE_EXISTS},
         {NULL, ECANCELED, ERROR_CANCELLED},
         /* A control group that cannot be made is no full disk. */

@@ -61,7 +61,8 @@ static int make_spec(const Container *c, char *const *command, const ExecOptions
         ret->argv = strv_copy(command);
         ret->env = strv_copy(main->env);
         ret->capabilities = strv_copy(main->capabilities);
-        if (!ret->argv || !ret->env || !ret->capabilities)
+        ret->ulimits = strv_copy(main->ulimits);
+        if (!ret->argv || !ret->env || !ret->capabilities || !ret->ulimits)
                 return -ENOMEM;
         if (o->tty)
                 TRY(env_set(&ret->env, "TERM=xterm"));

@@ -6,6 +6,7 @@
 #include "daemon/environment.h"
 #include "daemon/errors.h"
 #include "daemon/run-options.h"
+#include "protocol/ulimit.h"
 #include "runtime/capability.h"
 #include "shared/fd.h"
 
@@ -37,6 +38,8 @@ static const Option options[] = {
         {"tmpfs", OPTION_STRV, offsetof(RunOptions, tmpfs)},
         {"read-only", OPTION_BOOL, offsetof(RunOptions, read_only)},
         LIMIT_OPTION_LINES(offsetof(RunOptions, limits)),
+        {"ulimits", OPTION_STRV, offsetof(RunOptions, ulimits)},
+        {"init", OPTION_BOOL, offsetof(RunOptions, init)},
         {"network", OPTION_STRING, offsetof(RunOptions, network)},
         {"userns", OPTION_STRING, offsetof(RunOptions, userns)},
         {"cap-add", OPTION_STRV, offsetof(RunOptions, cap_add)},
@@ -68,6 +71,7 @@ void run_options_done(RunOptions *o) {
         volume_options_done(&o->volumes);
         strv_free(o->tmpfs);
         free(o->limits.cpuset);
+        strv_free(o->ulimits);
         free(o->network);
         free(o->userns);
         strv_free(o->cap_add);
@@ -195,6 +199,15 @@ static int check_attach(const RunOptions *o, sd_bus_error *error) {
         return 0;
 }
 
+static int check_ulimits(char *const *ulimits, sd_bus_error *error) {
+        for (; ulimits && *ulimits; ulimits++)
+                if (ulimit_parse(*ulimits, &(Ulimit){}) < 0)
+                        return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
+                                                 "Option ulimits: “%.64s” is not NAME=SOFT[:HARD]",
+                                                 *ulimits);
+        return 0;
+}
+
 static int check(const RunOptions *o, sd_bus_error *error) {
         RestartPolicy policy;
         Limits limits = {};
@@ -218,6 +231,7 @@ static int check(const RunOptions *o, sd_bus_error *error) {
         TRY(check_capabilities(o->cap_add, "cap-add", error));
         TRY(check_capabilities(o->cap_drop, "cap-drop", error));
         TRY(check_volumes(o, error));
+        TRY(check_ulimits(o->ulimits, error));
         r = limits_apply(&o->limits, false, &limits, error);
         limits_done(&limits);
         return r;
@@ -243,7 +257,19 @@ int run_options_read(sd_bus_message *message, bool create, RunOptions *o, sd_bus
         return check(o, error);
 }
 
+/* Others of the host's would have to wait for whoever has a priority of his own. */
+static bool raises_priority(char *const *ulimits) {
+        Ulimit ulimit;
+
+        for (; ulimits && *ulimits; ulimits++)
+                if (ulimit_parse(*ulimits, &ulimit) >= 0 && ulimit.limit.rlim_max > 0 &&
+                    (ulimit.resource == RLIMIT_NICE || ulimit.resource == RLIMIT_RTPRIO))
+                        return true;
+        return false;
+}
+
 bool run_options_privileged(const RunOptions *o) {
         return streq_ptr(o->network, "host") || streq_ptr(o->userns, "host") ||
-               strv_length(o->cap_add) > 0 || streq_ptr(o->seccomp, "unconfined");
+               strv_length(o->cap_add) > 0 || streq_ptr(o->seccomp, "unconfined") ||
+               raises_priority(o->ulimits);
 }

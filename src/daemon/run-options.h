@@ -33,7 +33,9 @@ typedef struct RunOptions {
         bool read_only;
 
         LimitOptions limits;
+        char **ulimits;
 
+        bool init;
         char *network, *userns;
         char **cap_add, **cap_drop;
         char *seccomp;

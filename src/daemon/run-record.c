@@ -89,6 +89,8 @@ static int make_process(const RunOptions *o, const ImageDefaults *image, Contain
         process->stdin_once = o->stdin_once;
         process->streams[1] = process->streams[2] = STREAM_LOG;
         process->no_new_privileges = o->no_new_privileges;
+        process->init = o->init;
+        TRY(add_all(&process->ulimits, o->ulimits));
         process->seccomp = !streq_ptr(o->seccomp, "unconfined");
         return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "protocol/spec.h"
+#include "protocol/ulimit.h"
 
 void limits_done(Limits *limits) {
         free(limits->cpuset);
@@ -71,6 +72,7 @@ void process_spec_done(ProcessSpec *spec) {
         free(spec->cwd);
         free(spec->user);
         strv_free(spec->capabilities);
+        strv_free(spec->ulimits);
         *spec = (ProcessSpec){};
 }
 
@@ -93,6 +95,8 @@ int process_spec_to_json(const ProcessSpec *spec, Json **ret) {
         TRY(json_add_bool(json, "stdin-once", spec->stdin_once));
         TRY(json_add_bool(json, "no-new-privileges", spec->no_new_privileges));
         TRY(json_add_bool(json, "seccomp", spec->seccomp));
+        TRY(json_add_strv(json, "ulimits", spec->ulimits));
+        TRY(json_add_bool(json, "init", spec->init));
         *ret = TAKE_PTR(json);
         return 0;
 }
@@ -120,6 +124,11 @@ int process_spec_from_json(Json *json, ProcessSpec *ret) {
         TRY(json_get_bool(json, "stdin-once", &ret->stdin_once));
         TRY(json_get_bool(json, "no-new-privileges", &ret->no_new_privileges));
         TRY(json_get_bool(json, "seccomp", &ret->seccomp));
+        TRY(json_get_strv(json, "ulimits", &ret->ulimits));
+        TRY(json_get_bool(json, "init", &ret->init));
+        for (char **ulimit = ret->ulimits; ulimit && *ulimit; ulimit++)
+                if (ulimit_parse(*ulimit, &(Ulimit){}) < 0)
+                        return -EBADMSG;
         if (strv_length(ret->argv) == 0 || rows > UINT16_MAX || columns > UINT16_MAX ||
             (ret->cwd && ret->cwd[0] != '/'))
                 return -EBADMSG;

@@ -47,6 +47,10 @@ typedef struct ProcessSpec {
         bool no_new_privileges;
         /* The built-in filter. */
         bool seccomp;
+        /* "nofile=1024:4096", see ulimit.h; in place of the usual ones. */
+        char **ulimits;
+        /* Of a main process: a small init is the first process, and this its child. */
+        bool init;
 } ProcessSpec;
 
 typedef struct Volume {

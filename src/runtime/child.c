@@ -92,7 +92,7 @@ typedef struct Setup {
 } Setup;
 
 static int step_enter(Setup *s, Error *e) {
-        return enter(s->child, -EBADF, e);
+        return enter(s->child, s->child->init, e);
 }
 
 /* The host's files are read as the host's root, the container's are not. */
@@ -184,7 +184,9 @@ static int step_terminal(Setup *s, Error *e) {
 
 /* Before the root file system may become read-only, since it makes the working directory. */
 static int step_command(Setup *s, Error *e) {
-        return command_prepare(&s->command, &s->spec->process, s->rootfs.root, true, e);
+        TRY(command_prepare(&s->command, &s->spec->process, s->rootfs.root, true, e));
+        s->command.init = s->child->init;
+        return 0;
 }
 
 static int step_pivot(Setup *s, Error *e) {

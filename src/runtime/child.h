@@ -12,6 +12,7 @@ typedef struct Child {
         int channel;
         Streams streams;
         Cgroup *cgroup; /* NULL: the process has been made in it */
+        int init;       /* the program of the init that it becomes, or -EBADF */
 } Child;
 
 /* Becomes the main process of a new container. */

@@ -8,9 +8,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "protocol/ulimit.h"
 #include "runtime/capability.h"
 #include "runtime/channel.h"
 #include "runtime/command.h"
+#include "runtime/init.h"
 #include "runtime/seccomp.h"
 #include "runtime/terminal.h"
 #include "shared/fd.h"
@@ -57,7 +59,7 @@ static int make_environment(Command *command) {
 int command_prepare(Command *ret, const ProcessSpec *spec, int root, bool make_cwd, Error *e) {
         const char *cwd = spec->cwd ?: "/";
 
-        *ret = (Command){.spec = spec, .cwd = -EBADF};
+        *ret = (Command){.spec = spec, .cwd = -EBADF, .init = -EBADF};
         TRY(capability_set_parse(spec->capabilities, &ret->capabilities, e));
         TRY(user_lookup(root, spec->user, &ret->user, e));
         /* Resolved inside the root and without magic links, so that no descriptor that leads elsewhere can be entered
@@ -82,10 +84,40 @@ static int enter_cwd(const Command *command, Error *e) {
         return 0;
 }
 
-static int set_limits(Error *e) {
+/* Those that were asked for. What is more than the supervisor's the kernel refuses. */
+static int set_own_limits(char *const *ulimits, Error *e) {
+        for (; ulimits && *ulimits; ulimits++) {
+                Ulimit ulimit;
+
+                if (ulimit_parse(*ulimits, &ulimit) < 0)
+                        return error_set(e, EINVAL, "limits", "ulimit %s", *ulimits);
+                if (setrlimit(ulimit.resource, &ulimit.limit) < 0)
+                        return error_set(e, errno, "limits",
+                                         errno == EPERM ?
+                                                 "Option ulimits: %s is more than the service has" :
+                                                 "setting ulimit %s",
+                                         *ulimits);
+        }
+        return 0;
+}
+
+static bool is_own_limit(char *const *ulimits, int resource) {
+        Ulimit ulimit;
+
+        for (; ulimits && *ulimits; ulimits++)
+                if (ulimit_parse(*ulimits, &ulimit) >= 0 && ulimit.resource == resource)
+                        return true;
+        return false;
+}
+
+static int set_limits(char *const *ulimits, Error *e) {
+        /* First, since the usual ones could not be raised again. */
+        TRY(set_own_limits(ulimits, e));
         for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
                 struct rlimit now, limit = limits[i].limit;
 
+                if (is_own_limit(ulimits, limits[i].resource))
+                        continue;
                 if (getrlimit(limits[i].resource, &now) < 0)
                         return error_set(e, errno, "limits", "reading a resource limit");
                 limit.rlim_max = MIN(limit.rlim_max, now.rlim_max);
@@ -201,7 +233,7 @@ int command_execute(const Command *command, const Streams *streams, int fallback
 
         TRY(enter_cwd(command, e));
         TRY(set_streams(command, streams, fallback, e));
-        TRY(set_limits(e));
+        TRY(set_limits(command->spec->ulimits, e));
         TRY(reset_signals(e));
         /* Without no_new_privs, loading the filter takes CAP_SYS_ADMIN, which is gone soon. */
         if (filter_first)
@@ -213,6 +245,8 @@ int command_execute(const Command *command, const Streams *streams, int fallback
                 return error_set(e, errno, "streams", "marking descriptors to be closed");
         if (!filter_first)
                 TRY(load_seccomp(command, e));
+        if (command->init >= 0)
+                TRY(init_become(command->init, command->spec->tty, e));
         r = channel_report(channel, REPORT_PREPARED, NULL, NULL, 0);
         if (r < 0)
                 return error_set(e, r, "exec", "reporting to the supervisor");

@@ -14,6 +14,7 @@ typedef struct Command {
         uint64_t capabilities; /* what root keeps */
         char **env;
         int cwd;
+        int init; /* the program of an init that executes the command as its child, or -EBADF */
 } Command;
 
 /* Looks up everything that depends on the container's files, below `root`. A missing working directory is made with

@@ -12,6 +12,7 @@ struct Runtime {
         int own_namespace;  /* the private one, in which the supervisor lives */
         int own_pids;       /* the supervisor's pid namespace */
         int proc;
+        int init;          /* the program of a container's own init */
         bool oom_adjusted; /* the supervisor's own OOM score is not 0 and would be inherited */
         Features features;
 };

@@ -4,6 +4,7 @@
 #include <sys/vfs.h>
 
 #include "runtime/context.h"
+#include "runtime/init.h"
 #include "runtime/mount.h"
 #include "runtime/overlay.h"
 #include "shared/fd.h"
@@ -69,6 +70,7 @@ int runtime_new(const char *state_dir, int host_namespace, Runtime **ret, Error 
                 .own_namespace = -EBADF,
                 .own_pids = -EBADF,
                 .proc = -EBADF,
+                .init = -EBADF,
         };
         runtime->state_path = strdup(state_dir);
         if (!runtime->state_path)
@@ -83,6 +85,9 @@ int runtime_new(const char *state_dir, int host_namespace, Runtime **ret, Error 
         TRY(open_namespace(runtime, "mnt", &runtime->own_namespace, e));
         TRY(open_namespace(runtime, "pid", &runtime->own_pids, e));
         TRY(read_oom_score(runtime, e));
+        runtime->init = init_open();
+        if (runtime->init < 0)
+                return error_set(e, runtime->init, "runtime", "making the containers' init");
         /* Opened only now: it has to belong to the private mount namespace. */
         runtime->state = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (runtime->state < 0)
@@ -100,6 +105,7 @@ Runtime *runtime_free(Runtime *runtime) {
         safe_close(runtime->own_namespace);
         safe_close(runtime->own_pids);
         safe_close(runtime->proc);
+        safe_close(runtime->init);
         free(runtime->state_path);
         free(runtime);
         return NULL;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "runtime/runtime.h"
+#include "runtime/seal.h"
 #include "shared/syscalls.h"
 
 #ifndef MFD_EXEC
@@ -14,6 +15,18 @@
 #endif
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+int seal_open(const char *name) {
+        int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+        if (fd < 0 && errno == EINVAL) /* before kernel 6.3 all are executable */
+                fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        return fd < 0 ? -errno : fd;
+}
+
+int seal(int fd) {
+        return fcntl(fd, F_ADD_SEALS, SEALS) < 0 ? -errno : 0;
+}
 
 static int copy_program(int from, int to) {
         struct stat st;
@@ -29,7 +42,7 @@ static int copy_program(int from, int to) {
                 if (n == 0)
                         return -EIO;
         }
-        return fcntl(to, F_ADD_SEALS, SEALS) < 0 ? -errno : 0;
+        return seal(to);
 }
 
 int runtime_seal_self(char *const *argv, char *const *envp, Error *e) {
@@ -45,11 +58,9 @@ int runtime_seal_self(char *const *argv, char *const *envp, Error *e) {
                 return prctl(PR_SET_NAME, program_invocation_short_name) < 0 ?
                                error_set(e, errno, "seal", "setting the process's name") :
                                0;
-        copy = memfd_create("mydocker-supervisor", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-        if (copy < 0 && errno == EINVAL) /* before kernel 6.3 all are executable */
-                copy = memfd_create("mydocker-supervisor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        copy = seal_open("mydocker-supervisor");
         if (copy < 0)
-                return error_set(e, errno, "seal", "making a file in memory");
+                return error_set(e, copy, "seal", "making a file in memory");
         r = copy_program(program, copy);
         if (r < 0)
                 return error_set(e, r, "seal", "copying the program into memory");

@@ -26,7 +26,7 @@ static int making_init(Making *making, const ProcessSpec *process, const int *gi
         int r;
 
         *making = (Making){
-                .child = {.channel = -EBADF, .streams = STREAMS_INIT},
+                .child = {.channel = -EBADF, .streams = STREAMS_INIT, .init = -EBADF},
                 .launch = LAUNCH_INIT,
         };
         r = channel_open(&making->launch.channel, &making->child.channel);
@@ -167,6 +167,8 @@ int container_start_begin(Runtime *runtime, const ContainerSpec *spec, Cgroup *c
         TRY(check_spec(runtime, spec, e));
         r = making_init(&making, &spec->process, given, spec->host_userns ? 0 : spec->id_base,
                         cgroup, e);
+        if (spec->process.init)
+                making.child.init = runtime->init;
         if (r >= 0) {
                 r = make_process(&making, flags, cgroup, e);
                 if (r == 0)
