@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/environment.h"
+#include "cli/human.h"
 #include "cli/report.h"
 #include "cli/volume.h"
 #include "shared/error.h"
@@ -21,6 +22,10 @@ ContainerOptions container_options = {
         .cpu_percent = UNSET,
         .pids = UNSET,
         .stop_timeout = UNSET,
+        .health_interval = UNSET,
+        .health_timeout = UNSET,
+        .health_start_period = UNSET,
+        .health_retries = UNSET,
         .cpus = -1,
 };
 #define O container_options
@@ -46,6 +51,15 @@ int option_size_limit(const char *value, void *target) {
         return streq(value, "-1") ? option_limit(value, target) : option_size(value, target);
 }
 
+static int option_duration(const char *value, void *target) {
+        int64_t us = streq(value, "0") ? 0 : parse_duration(value);
+
+        if (us < 0)
+                return -EINVAL;
+        *(uint64_t *)target = (uint64_t)us;
+        return 0;
+}
+
 const Option container_option_table[] = {
         {"cap-add", "list", "Add Linux capabilities", option_list, &O.cap_add},
         {"cap-drop", "list", "Drop Linux capabilities", option_list, &O.cap_drop},
@@ -61,6 +75,17 @@ const Option container_option_table[] = {
          &O.entrypoint},
         {"e env", "list", "Set environment variables", option_list, &O.env},
         {"env-file", "list", "Read in a file of environment variables", option_list, &O.env_files},
+        {"health-cmd", "string", "Command to run to check health", option_string,
+         &O.health_command},
+        {"health-interval", "duration", "Time between running the check (default 30s)",
+         option_duration, &O.health_interval},
+        {"health-retries", "int", "Consecutive failures needed to report unhealthy (default 3)",
+         option_u64, &O.health_retries},
+        {"health-start-period", "duration",
+         "Time for the container to initialize before failures count", option_duration,
+         &O.health_start_period},
+        {"health-timeout", "duration", "Maximum time to allow one check to run (default 30s)",
+         option_duration, &O.health_timeout},
         {"h hostname", "string", "Container host name", option_string, &O.hostname},
         {"init", NULL, "Run an init inside the container that forwards signals and reaps processes",
          option_bool, &O.init},
@@ -74,6 +99,8 @@ const Option container_option_table[] = {
          option_size_limit, &O.memory_swap},
         {"-name", "string", "Assign a name to the container", option_string, &O.name},
         {"network net", "network", "Connect to a network: none, host", option_string, &O.network},
+        {"no-healthcheck", NULL, "Disable any container-specified HEALTHCHECK", option_bool,
+         &O.no_health_check},
         {"pids-limit", "int", "Limit the number of processes (-1 for unlimited)", option_limit,
          &O.pids},
         {"read-only", NULL, "Mount the container's root filesystem as read only", option_bool,
@@ -137,6 +164,20 @@ static int add_simple(sd_bus_message *call) {
                 TRY(options_add(call, "stop-timeout", "u",
                                 (uint32_t)MIN(O.stop_timeout, UINT32_MAX)));
         return 0;
+}
+
+static int add_health(sd_bus_message *call) {
+        char *const shell[] = {(char *)"/bin/sh", (char *)"-c", (char *)O.health_command, NULL};
+
+        if (O.health_command)
+                TRY(options_add_strv(call, "health-command", shell));
+        TRY(add_u64(call, "health-interval", O.health_interval));
+        TRY(add_u64(call, "health-timeout", O.health_timeout));
+        TRY(add_u64(call, "health-start-period", O.health_start_period));
+        if (O.health_retries != UNSET)
+                TRY(options_add(call, "health-retries", "u",
+                                (uint32_t)MIN(O.health_retries, UINT32_MAX)));
+        return O.no_health_check ? options_add(call, "health-none", "b", true) : 0;
 }
 
 static int add_limits(sd_bus_message *call) {
@@ -325,6 +366,8 @@ int container_options_call(Client *client, const char *member, char **operands,
                 r = add_simple(*ret);
         if (r >= 0)
                 r = add_limits(*ret);
+        if (r >= 0)
+                r = add_health(*ret);
         if (r >= 0)
                 r = add_entrypoint(*ret);
         if (r >= 0)

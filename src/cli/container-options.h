@@ -12,10 +12,12 @@ typedef struct ContainerOptions {
                 **log_options, **ulimits;
         const char *hostname, *user, *workdir, *entrypoint, *cpuset, *network, *userns, *restart,
                 *log_driver;
-        bool read_only, init;
+        bool read_only, init, no_health_check;
         uint64_t memory, memory_swap, cpu_shares, cpu_percent, pids, stop_timeout;
         double cpus;
         int stop_signal;
+        const char *health_command;
+        uint64_t health_interval, health_timeout, health_start_period, health_retries;
 } ContainerOptions;
 
 extern ContainerOptions container_options;

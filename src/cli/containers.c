@@ -34,6 +34,7 @@ static const PropertyMap container_map[] = {
         {"PidsLimit", "t", offsetof(Container, pids)},
         {"CgroupPath", "s", offsetof(Container, cgroup)},
         {"Tty", "b", offsetof(Container, tty)},
+        {"Health", "s", offsetof(Container, health)},
         {"RestartPolicy", "s", offsetof(Container, restart)},
         {"RestartCount", "u", offsetof(Container, restart_count)},
         {},

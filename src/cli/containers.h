@@ -10,7 +10,7 @@
 
 typedef struct Container {
         char *path, *id, *name, *image, *image_id, *state, *error, *hostname, *cpuset, *cgroup,
-                *restart;
+                *restart, *health;
         char **command, **labels, **volumes;
         int32_t exit_code;
         uint32_t pid, owner, restart_count;

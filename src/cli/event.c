@@ -137,6 +137,16 @@ static int on_state(EventTracker *t, const Container *c, const char *before) {
         return streq(before, "stopping") ? emit_container(t, c, "stop", NULL) : 0;
 }
 
+static int on_health(EventTracker *t, const Container *c, const char *before) {
+        if (!c->health || streq(c->health, before))
+                return 0;
+        if (streq(c->health, "healthy"))
+                return emit_container(t, c, "health_status: healthy", NULL);
+        return streq(c->health, "unhealthy") ?
+                       emit_container(t, c, "health_status: unhealthy", NULL) :
+                       0;
+}
+
 static bool same_limits(const Container *a, const Container *b) {
         return a->memory == b->memory && a->memory_swap == b->memory_swap && a->cpus == b->cpus &&
                a->cpu_shares == b->cpu_shares && a->pids == b->pids;
@@ -149,9 +159,10 @@ static int on_container_changed(EventTracker *t, Container *c, sd_bus_message *m
                             .cpus = c->cpus,
                             .cpu_shares = c->cpu_shares,
                             .pids = c->pids};
+        _cleanup_free_ char *health = strdup(c->health ?: "none");
         bool oom_killed = c->oom_killed;
 
-        if (!state || !name)
+        if (!state || !name || !health)
                 return -ENOMEM;
         TRY(container_read(m, c));
         if (!streq(c->name, name))
@@ -160,6 +171,7 @@ static int on_container_changed(EventTracker *t, Container *c, sd_bus_message *m
                 TRY(emit_container(t, c, "oom", NULL));
         if (!same_limits(c, &before))
                 TRY(emit_container(t, c, "update", NULL));
+        TRY(on_health(t, c, health));
         return on_state(t, c, state);
 }
 

@@ -129,8 +129,7 @@ char *human_command(char *const *argv, size_t max) {
         return cut ? strf("\"%s\"", cut) : NULL;
 }
 
-/* "1h30m", "42m", "1.5s". Return: microseconds, or -EINVAL. */
-static int64_t parse_duration(const char *s) {
+int64_t parse_duration(const char *s) {
         static const struct {
                 const char *name;
                 double us;

@@ -46,7 +46,55 @@ static int add_labels(Json *json, char *const *labels) {
         return 0;
 }
 
-static int add_state(Json *json, const Container *c) {
+/* Results of the last checks, as GetConfig tells them. */
+static int add_health_log(Json *health, Json *results) {
+        Json *log = json_object_new_array();
+
+        TRY(json_add(health, "Log", log));
+        for (size_t i = 0; results && i < json_object_array_length(results); i++) {
+                Json *from = json_object_array_get_idx(results, i), *to = json_object_new_object();
+                uint64_t start = 0, end = 0;
+                const char *output = "";
+                int code = 0;
+
+                if (!to || json_object_array_add(log, to) < 0) {
+                        json_object_put(to);
+                        return -ENOMEM;
+                }
+                TRY(json_get_u64(from, "start", &start));
+                TRY(json_get_u64(from, "end", &end));
+                TRY(json_get_int(from, "exit-code", &code));
+                TRY(json_peek_string(from, "output", &output));
+                TRY(add_time(to, "Start", start));
+                TRY(add_time(to, "End", end));
+                TRY(json_add_int(to, "ExitCode", code));
+                TRY(json_add_string(to, "Output", output));
+        }
+        return 0;
+}
+
+/* Only where there is a check; what it found out is not for everybody. */
+static int add_health(Json *state, const Container *c, Json *config) {
+        Json *health, *told = NULL, *log = NULL;
+        uint64_t failures = 0;
+
+        if (config)
+                TRY(json_get_object(config, "health", &told));
+        if (!told && streq(c->health ?: "none", "none"))
+                return 0;
+        health = json_add_new_object(state, "Health");
+        if (!health)
+                return -ENOMEM;
+        TRY(json_add_string(health, "Status", c->health));
+        if (!told)
+                return 0;
+        TRY(json_get_u64(told, "failures", &failures));
+        TRY(json_add_u64(health, "FailingStreak", failures));
+        TRY(json_get_array(told, "log", &log));
+        return add_health_log(health, log);
+}
+
+static int add_state(Json *json, const Container *c, Json *config) {
         bool restarting = streq(c->state, "restarting"),
              ended = restarting || streq(c->state, "exited");
         Json *state = json_add_new_object(json, "State");
@@ -63,7 +111,8 @@ static int add_state(Json *json, const Container *c) {
         TRY(json_add_int(state, "ExitCode", ended ? c->exit_code : 0));
         TRY(json_add_string(state, "Error", c->error ?: ""));
         TRY(add_time(state, "StartedAt", c->started));
-        return add_time(state, "FinishedAt", c->finished);
+        TRY(add_time(state, "FinishedAt", c->finished));
+        return add_health(state, c, config);
 }
 
 /* "on-failure:3" is the name and the largest number of times. */
@@ -162,7 +211,7 @@ static int fill_container(Json *json, const Container *c, Json *config) {
         TRY(add_time(json, "Created", c->created));
         TRY(json_add_string(json, "Path", command && *command ? *command : ""));
         TRY(add_list(json, "Args", command && *command ? command + 1 : NULL));
-        TRY(add_state(json, c));
+        TRY(add_state(json, c, config));
         TRY(json_add_string(json, "Image", image));
         TRY(json_add_string(json, "Name", name));
         TRY(json_add_int(json, "RestartCount", c->restart_count));

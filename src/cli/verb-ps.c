@@ -46,6 +46,14 @@ static const Field fields[] = {
 #define COLUMNS                                                                                    \
         "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
 
+static const char *format_health(const Container *c) {
+        return streq(c->state, "paused")         ? " (Paused)" :
+               streq_ptr(c->health, "starting")  ? " (health: starting)" :
+               streq_ptr(c->health, "healthy")   ? " (healthy)" :
+               streq_ptr(c->health, "unhealthy") ? " (unhealthy)" :
+                                                   "";
+}
+
 static char *format_status(const Container *c, uint64_t now) {
         _cleanup_free_ char *since = NULL;
 
@@ -58,9 +66,7 @@ static char *format_status(const Container *c, uint64_t now) {
         }
         if (container_is_running(c)) {
                 since = human_duration(now > c->started ? now - c->started : 0);
-                return since ? strf("Up %s%s", since,
-                                    streq(c->state, "paused") ? " (Paused)" : "") :
-                               NULL;
+                return since ? strf("Up %s%s", since, format_health(c)) : NULL;
         }
         if (streq(c->state, "created"))
                 return strdup("Created");

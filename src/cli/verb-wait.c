@@ -12,8 +12,8 @@
 static const char *condition;
 
 static const Option options[] = {
-        {"condition", "string", "What to wait for: not-running, next-exit, removed", option_string,
-         &condition},
+        {"condition", "string", "What to wait for: not-running, next-exit, removed, healthy",
+         option_string, &condition},
         {},
 };
 

@@ -68,6 +68,7 @@ PROPERTY(get_cpuset, "s", o->record->spec->limits.cpuset ?: "")
 PROPERTY(get_pids, "t", o->record->spec->limits.pids)
 PROPERTY(get_cgroup, "s", o->cgroup ?: "")
 PROPERTY(get_tty, "b", o->record->spec->process.tty)
+PROPERTY(get_health, "s", health_status_to_string(o->record->health_status))
 PROPERTY(get_restart_count, "u", o->record->restart_count)
 
 #define OPTIONS SD_BUS_PARAM(options)
@@ -136,6 +137,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("PidsLimit", "t", get_pids, 0, CHANGES),
         SD_BUS_PROPERTY("CgroupPath", "s", get_cgroup, 0, CHANGES),
         SD_BUS_PROPERTY("Tty", "b", get_tty, 0, CONST),
+        SD_BUS_PROPERTY("Health", "s", get_health, 0, CHANGES),
         SD_BUS_PROPERTY("RestartPolicy", "s", get_restart_policy, 0, CHANGES),
         SD_BUS_PROPERTY("RestartCount", "u", get_restart_count, 0, CHANGES),
         SD_BUS_VTABLE_END,

@@ -175,7 +175,7 @@ int container_method_get_config(sd_bus_message *message, void *userdata, sd_bus_
         r = container_authorize(c, message, true, ACTION_INSPECT, "config", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (container_record_to_json(c->record, &json) < 0)
+        if (container_record_to_json(c->record, &json) < 0 || health_describe(c, json) < 0)
                 return bus_failure(error, ENOMEM, "container");
         return sd_bus_reply_method_return(
                 message, "s",

@@ -177,6 +177,15 @@ int container_method_kill(sd_bus_message *message, void *userdata, sd_bus_error 
         return call_supervisor(c, message, &request, error);
 }
 
+/* Whether it makes sense to wait for a container to be healthy. */
+static int check_healthy_comes(const Container *c, sd_bus_error *error) {
+        if (!c->record->health_check.command)
+                return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
+                                         "Option condition: container %s has no health check",
+                                         c->record->name);
+        return c->busy || c->state == CONTAINER_RESTARTING ? 0 : container_check_up(c, true, error);
+}
+
 int container_method_wait(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         static const Option options[] = {{"condition", OPTION_STRING, 0}};
         Container *c = userdata;
@@ -192,6 +201,11 @@ int container_method_wait(sd_bus_message *message, void *userdata, sd_bus_error 
         if (condition == WAIT_NOT_RUNNING && !container_is_up(c) && !c->busy &&
             c->record->state == RECORD_EXITED && c->state != CONTAINER_RESTARTING)
                 return sd_bus_reply_method_return(message, "i", c->record->exit_code);
+        if (condition == WAIT_HEALTHY) {
+                TRY(check_healthy_comes(c, error));
+                if (c->record->health_status == HEALTH_HEALTHY)
+                        return sd_bus_reply_method_return(message, "i", 0);
+        }
         r = caller_get(c->manager, message, &caller, error);
         if (r <= 0)
                 return r < 0 ? r : 1;

@@ -146,6 +146,7 @@ static void on_started(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         }
         container_changed(c, "State", "Pid", "StartedAt", "CgroupPath", "ExitCode", "Error",
                           "OOMKilled", NULL);
+        health_begin(c, true);
         finish(start, NULL);
 }
 

@@ -42,6 +42,7 @@ Container *container_unref(Container *c) {
         container_record_free(c->record);
         sd_event_source_disable_unref(c->stop_timer);
         restart_forget(c);
+        health_done(c);
         free(c->cgroup);
         free(c->path);
         free(c);
@@ -427,6 +428,7 @@ void container_exited(Container *c, const Event *event) {
                           "RestartCount", NULL);
         manager_counts_changed(m);
         waiters_answer(c, NULL, WAIT_NOT_RUNNING | WAIT_NEXT_EXIT, record->exit_code);
+        health_end(c);
         LIST_FOREACH(follower, c->followers, links)
         worker_end_input(follower->worker);
         if (c->mounted) {

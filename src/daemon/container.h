@@ -3,6 +3,7 @@
 
 /* A container: its record, what state it is in, and what is being done with it. */
 
+#include "daemon/health.h"
 #include "daemon/manager.h"
 #include "daemon/restart.h"
 #include "daemon/worker-client.h"
@@ -71,6 +72,7 @@ struct Container {
         LogFollower *followers;
         sd_event_source *stop_timer;
         Restart restart;
+        Health health;
         struct Process *processes;
 };
 

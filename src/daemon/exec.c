@@ -92,7 +92,10 @@ int exec_begin(Container *c, char *const *command, const ExecOptions *options,
         if (!exec)
                 return error_oom(e);
         exec->container = container_ref(c);
-        exec->number = request.process = ++c->manager->last_process;
+        exec->number = ++c->manager->last_process;
+        if (options->check)
+                exec->number |= PROCESS_CHECK;
+        request.process = exec->number;
         exec->command = strv_copy(command);
         exec->tty = options->tty;
         exec->callback = callback;

@@ -11,6 +11,7 @@ typedef struct ExecOptions {
         bool tty;
         uint16_t rows, columns;
         bool open_stdin;
+        bool check;     /* a health check */
         int streams[3]; /* -EBADF: not given */
 } ExecOptions;
 

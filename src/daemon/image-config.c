@@ -13,6 +13,7 @@ void image_defaults_done(ImageDefaults *defaults) {
         strv_free(defaults->entrypoint);
         free(defaults->workdir);
         free(defaults->user);
+        health_check_done(&defaults->health);
         *defaults = (ImageDefaults){};
 }
 
@@ -31,6 +32,43 @@ int signal_parse(const char *s) {
         return -EINVAL;
 }
 
+/* Nanoseconds; 0 is not given. */
+static int read_duration(Json *json, const char *key, uint64_t *ret) {
+        uint64_t ns = 0;
+
+        TRY(json_get_u64(json, key, &ns));
+        *ret = ns == 0 ? HEALTH_DURATION_UNSET : MAX(ns / 1000, (uint64_t)1);
+        return 0;
+}
+
+/* The member "Healthcheck", docker's: a list of "CMD" and words, or "CMD-SHELL" and a line; "NONE" or nothing takes away
+ * what an image below may have had, and is none here. */
+static int read_health_check(Json *config, HealthCheck *ret) {
+        _cleanup_strv_free_ char **test = NULL;
+        Json *json;
+        int r = json_get_object(config, "Healthcheck", &json);
+
+        if (r <= 0)
+                return r;
+        TRY(json_get_strv(json, "Test", &test));
+        TRY(read_duration(json, "Interval", &ret->interval));
+        TRY(read_duration(json, "Timeout", &ret->timeout));
+        TRY(read_duration(json, "StartPeriod", &ret->start_period));
+        TRY(json_get_u32(json, "Retries", &ret->retries));
+        if (strv_length(test) < 2 || streq(test[0], "NONE"))
+                return 0;
+        if (streq(test[0], "CMD-SHELL")) {
+                char *const shell[] = {(char *)"/bin/sh", (char *)"-c", test[1], NULL};
+
+                ret->command = strv_copy(shell);
+        } else if (streq(test[0], "CMD")) {
+                ret->command = strv_copy(test + 1);
+        } else {
+                return -EBADMSG;
+        }
+        return ret->command ? 0 : -ENOMEM;
+}
+
 int image_config_read(Json *config, ImageDefaults *ret) {
         const char *signal = NULL;
 
@@ -40,6 +78,7 @@ int image_config_read(Json *config, ImageDefaults *ret) {
         TRY(json_get_string(config, "WorkingDir", &ret->workdir));
         TRY(json_get_string(config, "User", &ret->user));
         TRY(json_get_object(config, "Labels", &ret->labels));
+        TRY(read_health_check(config, &ret->health));
         TRY(json_peek_string(config, "StopSignal", &signal));
         if (!isempty(signal)) {
                 ret->stop_signal = signal_parse(signal);

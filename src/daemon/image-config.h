@@ -3,14 +3,16 @@
 
 /* An image's configuration: the member "config" of the OCI image specification's configuration. */
 
+#include "store/health-check.h"
 #include "store/image-record.h"
 
 /* What it says of a process, each NULL when it says nothing; borrowed from nobody. */
 typedef struct ImageDefaults {
         char **env, **command, **entrypoint;
         char *workdir, *user;
-        int stop_signal; /* 0: none */
-        Json *labels;    /* borrowed from the configuration; NULL: none */
+        int stop_signal;    /* 0: none */
+        HealthCheck health; /* durations may be unset */
+        Json *labels;       /* borrowed from the configuration; NULL: none */
 } ImageDefaults;
 
 void image_defaults_done(ImageDefaults *defaults);

@@ -165,6 +165,10 @@ static void reconcile_processes(Container *c, const InventoryContainer *found) {
 
                 if (entry->process == 0 || process_by_number(c, entry->process))
                         continue;
+                if (entry->process & PROCESS_CHECK) {
+                        health_kill(c, entry->process); /* nobody waits for its result */
+                        continue;
+                }
                 p = process_new(c, entry->process);
                 if (!p)
                         continue;
@@ -209,6 +213,7 @@ static bool reconcile_running(Container *c, const InventoryContainer *found) {
                         log_warning("Not enough memory for container %s", c->record->name);
                 container_changed(c, "State", "Pid", "StartedAt", "CgroupPath", "ExitCode", "Error",
                                   "OOMKilled", NULL);
+                health_begin(c, false);
                 container_save(c);
         }
         reconcile_processes(c, found);

@@ -19,7 +19,7 @@ Process *process_new(Container *c, uint64_t number) {
                 return NULL;
         }
         /* Numbers of processes that an earlier daemon began are not used again. */
-        if (number > m->last_process)
+        if (number > m->last_process && !(number & PROCESS_CHECK))
                 m->last_process = number;
         p->number = number;
         p->container = c;

@@ -5,6 +5,9 @@
 
 #include "daemon/container.h"
 
+/* In the number of one that is a health check, of which nobody is told. */
+#define PROCESS_CHECK (1ULL << 62)
+
 typedef struct Process {
         LIST_LINKS(struct Process) links;
         Container *container;

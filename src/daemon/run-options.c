@@ -40,6 +40,7 @@ static const Option options[] = {
         LIMIT_OPTION_LINES(offsetof(RunOptions, limits)),
         {"ulimits", OPTION_STRV, offsetof(RunOptions, ulimits)},
         {"init", OPTION_BOOL, offsetof(RunOptions, init)},
+        HEALTH_OPTION_LINES(offsetof(RunOptions, health)),
         {"network", OPTION_STRING, offsetof(RunOptions, network)},
         {"userns", OPTION_STRING, offsetof(RunOptions, userns)},
         {"cap-add", OPTION_STRV, offsetof(RunOptions, cap_add)},
@@ -72,6 +73,7 @@ void run_options_done(RunOptions *o) {
         strv_free(o->tmpfs);
         free(o->limits.cpuset);
         strv_free(o->ulimits);
+        strv_free(o->health.command);
         free(o->network);
         free(o->userns);
         strv_free(o->cap_add);
@@ -232,6 +234,7 @@ static int check(const RunOptions *o, sd_bus_error *error) {
         TRY(check_capabilities(o->cap_drop, "cap-drop", error));
         TRY(check_volumes(o, error));
         TRY(check_ulimits(o->ulimits, error));
+        TRY(health_options_check(&o->health, error));
         r = limits_apply(&o->limits, false, &limits, error);
         limits_done(&limits);
         return r;
@@ -247,6 +250,7 @@ int run_options_read(sd_bus_message *message, bool create, RunOptions *o, sd_bus
                 .stop_timeout = STOP_TIMEOUT_DEFAULT,
                 .log_max_size = UINT64_MAX,
                 .limits = LIMIT_OPTIONS_INIT,
+                .health = HEALTH_OPTIONS_INIT,
                 .no_new_privileges = true,
         };
         TRY(sd_bus_message_read(message, "s", &image));

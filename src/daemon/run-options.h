@@ -3,6 +3,7 @@
 
 /* The arguments of Run and Create, as the caller gave them. */
 
+#include "daemon/health-options.h"
 #include "daemon/limit-options.h"
 #include "daemon/options.h"
 #include "store/restart-policy.h"
@@ -36,6 +37,7 @@ typedef struct RunOptions {
         char **ulimits;
 
         bool init;
+        HealthOptions health;
         char *network, *userns;
         char **cap_add, **cap_drop;
         char *seccomp;

@@ -243,6 +243,7 @@ static int fill(Manager *m, const RunOptions *o, const Image *image, const Image
                                                       15;
         record->stop_timeout = o->stop_timeout;
         record->auto_remove = o->auto_remove;
+        TRY(health_options_apply(&o->health, &defaults->health, &record->health_check));
         TRY(restart_policy_parse(o->restart ?: "no", &record->restart));
         record->created_at = now_realtime();
         return 0;

@@ -46,6 +46,49 @@ static void test_read(void) {
         }
 }
 
+static void test_health_check(void) {
+        static const struct {
+                const char *text;
+                const char *first, *last; /* of the command; NULL: none */
+                uint64_t interval;
+        } cases[] = {
+                {"{}", NULL, NULL, 0},
+                {"{\"Healthcheck\":{\"Test\":[\"NONE\"]}}", NULL, NULL, HEALTH_DURATION_UNSET},
+                {"{\"Healthcheck\":{\"Test\":[]}}", NULL, NULL, HEALTH_DURATION_UNSET},
+                {"{\"Healthcheck\":{\"Test\":[\"CMD\",\"a\",\"b\"],\"Interval\":5000000000}}", "a",
+                 "b", 5000000},
+                {"{\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"a b\"],\"Interval\":1}}", "/bin/sh",
+                 "a b", 1},
+        };
+        static const char *const bad[] = {
+                "{\"Healthcheck\":{\"Test\":\"true\"}}",
+                "{\"Healthcheck\":{\"Test\":[\"RUN\",\"x\"]}}",
+                "{\"Healthcheck\":{\"Interval\":\"5s\"}}",
+                "{\"Healthcheck\":[]}",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_json_ Json *json = parse(cases[i].text);
+                _cleanup_(image_defaults_done) ImageDefaults defaults = {};
+                size_t n;
+
+                CHECK_INT(image_config_read(json, &defaults), 0);
+                CHECK(defaults.health.interval == cases[i].interval);
+                n = strv_length(defaults.health.command);
+                CHECK_INT(n > 0, cases[i].first != NULL);
+                if (n > 0) {
+                        CHECK_STR(defaults.health.command[0], cases[i].first);
+                        CHECK_STR(defaults.health.command[n - 1], cases[i].last);
+                }
+        }
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                _cleanup_json_ Json *json = parse(bad[i]);
+                _cleanup_(image_defaults_done) ImageDefaults defaults = {};
+
+                CHECK_INT(image_config_read(json, &defaults), -EBADMSG);
+        }
+}
+
 static void test_changes(void) {
         char *changes[] = {(char *)"CMD top -b",  (char *)"ENTRYPOINT [\"/bin/sh\", \"-c\"]",
                            (char *)"env A=1",     (char *)"ENV B=2",
@@ -84,6 +127,7 @@ static void test_changes(void) {
 int main(void) {
         test_signals();
         test_read();
+        test_health_check();
         test_changes();
         return 0;
 }

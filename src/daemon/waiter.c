@@ -23,6 +23,7 @@ int wait_condition_parse(const char *s, WaitCondition *ret) {
                 {"not-running", WAIT_NOT_RUNNING},
                 {"next-exit", WAIT_NEXT_EXIT},
                 {"removed", WAIT_REMOVED},
+                {"healthy", WAIT_HEALTHY},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
@@ -90,6 +91,16 @@ void waiters_answer(Container *c, const struct Process *p, unsigned conditions, 
                 r = sd_bus_reply_method_return(waiter->message, "i", status);
                 if (r < 0)
                         log_errno(LOG_WARNING, r, "Cannot reply to Wait");
+                waiter_free(waiter);
+        }
+}
+
+void waiters_fail(Container *c, unsigned conditions) {
+        LIST_FOREACH(waiter, c->manager->waiters, links) {
+                if (waiter->container != c || waiter->process || !(waiter->condition & conditions))
+                        continue;
+                reply_error(waiter->message, ERROR_CONTAINER_NOT_RUNNING,
+                            "Container %s is not running", c->record->name);
                 waiter_free(waiter);
         }
 }

@@ -14,9 +14,10 @@ typedef enum WaitCondition {
                 1 << 0, /* it does not run; one that will be started again counts as running */
         WAIT_NEXT_EXIT = 1 << 1,
         WAIT_REMOVED = 1 << 2,
+        WAIT_HEALTHY = 1 << 3,
 } WaitCondition;
 
-/* "not-running", "next-exit" or "removed". Return: 0 or -EINVAL. */
+/* "not-running", "next-exit", "removed" or "healthy". Return: 0 or -EINVAL. */
 int wait_condition_parse(const char *s, WaitCondition *ret);
 
 /* Keeps the call until `condition` holds for `c`, or its process `p` if not NULL. If its caller goes, so does it.
@@ -27,6 +28,9 @@ int waiter_add(Container *c, struct Process *p, WaitCondition condition, sd_bus_
 /* Answers those that wait for one of the conditions (as bits) of the process, or of the container itself
  * if it is NULL. */
 void waiters_answer(Container *c, const struct Process *p, unsigned conditions, int status);
+
+/* Refuses those that wait for one of these conditions of the container, with ContainerNotRunning. */
+void waiters_fail(Container *c, unsigned conditions);
 
 /* The container was removed: what else is waited for never comes. */
 void waiters_refuse(Container *c);

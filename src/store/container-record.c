@@ -29,8 +29,36 @@ ContainerRecord *container_record_free(ContainerRecord *record) {
         free(record->image);
         json_object_put(record->labels);
         free(record->error);
+        health_check_done(&record->health_check);
         free(record);
         return NULL;
+}
+
+/* Nothing when there is no check. */
+static int health_to_json(const ContainerRecord *record, Json *json) {
+        _cleanup_json_ Json *check = NULL;
+
+        TRY(health_check_to_json(&record->health_check, &check));
+        if (!check)
+                return 0;
+        TRY(json_add(json, "health-check", TAKE_PTR(check)));
+        TRY(json_add_string(json, "health-status", health_status_to_string(record->health_status)));
+        return json_add_u64(json, "health-failures", record->health_failures);
+}
+
+static int health_from_json(Json *json, ContainerRecord *record) {
+        const char *status = "none";
+        Json *check;
+        int r = json_get_object(json, "health-check", &check);
+
+        if (r <= 0)
+                return r;
+        TRY(health_check_from_json(check, &record->health_check));
+        TRY(json_peek_string(json, "health-status", &status));
+        if (health_status_from_string(status, &record->health_status) < 0)
+                return -EBADMSG;
+        TRY(json_get_u32(json, "health-failures", &record->health_failures));
+        return 0;
 }
 
 static int restart_to_json(const ContainerRecord *record, Json *json) {
@@ -71,6 +99,7 @@ int container_record_to_json(const ContainerRecord *record, Json **ret) {
         TRY(json_add_bool(json, "auto-remove", record->auto_remove));
         TRY(json_add_bool(json, "paused", record->paused));
         TRY(restart_to_json(record, json));
+        TRY(health_to_json(record, json));
         TRY(json_add_string(json, "state", state_names[record->state]));
         TRY(json_add_u64(json, "created-at", record->created_at));
         TRY(json_add_u64(json, "started-at", record->started_at));
@@ -132,6 +161,7 @@ int container_record_from_json(Json *json, ContainerRecord **ret) {
         TRY(json_get_bool(json, "auto-remove", &record->auto_remove));
         TRY(json_get_bool(json, "paused", &record->paused));
         TRY(restart_from_json(json, record));
+        TRY(health_from_json(json, record));
         TRY(state_from_json(json, &record->state));
         TRY(json_get_u64(json, "created-at", &record->created_at));
         TRY(json_get_u64(json, "started-at", &record->started_at));

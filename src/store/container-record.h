@@ -9,6 +9,7 @@
 
 #include "protocol/spec.h"
 #include "shared/json.h"
+#include "store/health-check.h"
 #include "store/restart-policy.h"
 
 /* What survives in the record of a container's state; the finer states are the daemon's. */
@@ -34,6 +35,9 @@ typedef struct ContainerRecord {
         uint32_t restart_count; /* by the policy, since somebody started it */
         bool restarting;        /* it will be started again soon */
         bool stopped;           /* somebody asked for it, after it was started */
+        HealthCheck health_check;
+        HealthStatus health_status;
+        uint32_t health_failures; /* in a row */
         RecordState state;
         uint64_t created_at, started_at, finished_at; /* µs, realtime; 0: never */
         int exit_code;                                /* -1: none, or nobody saw it */
