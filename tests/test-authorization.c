@@ -270,6 +270,8 @@ static void test_owner(void) {
         check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'cap-add': <['NET_ADMIN']>})");
         check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'ulimits': <['rtprio=1']>})");
         check_denied(nobody, NULL, "Run",
+                     "('busybox', ['true'], {'devices': <[('/dev/null', '/dev/x', '')]>})");
+        check_denied(nobody, NULL, "Run",
                      "('busybox', ['true'], {'volumes': <[('/etc', '/x', 'ro')]>})");
         bus_check_property(roots, "State", "'running'");
 

@@ -71,6 +71,8 @@ const Option container_option_table[] = {
          option_string, &O.cpuset},
         {"detach-keys", "string", "Override the key sequence for detaching a container",
          option_string, &O.detach_keys},
+        {"device", "list", "Add a host device to the container, SOURCE[:TARGET]", option_list,
+         &O.devices},
         {"entrypoint", "string", "Overwrite the default ENTRYPOINT of the image", option_string,
          &O.entrypoint},
         {"e env", "list", "Set environment variables", option_list, &O.env},
@@ -216,6 +218,28 @@ static int add_labels(sd_bus_message *call) {
                 if (!key)
                         return -ENOMEM;
                 TRY(sd_bus_message_append(call, "{ss}", key, (*label)[n] ? *label + n + 1 : ""));
+        }
+        TRY(sd_bus_message_close_container(call));
+        TRY(sd_bus_message_close_container(call));
+        return sd_bus_message_close_container(call);
+}
+
+/* SOURCE[:TARGET][:rwm] */
+static int append_devices(sd_bus_message *call) {
+        TRY(sd_bus_message_open_container(call, 'e', "sv"));
+        TRY(sd_bus_message_append_basic(call, 's', "devices"));
+        TRY(sd_bus_message_open_container(call, 'v', "a(sss)"));
+        TRY(sd_bus_message_open_container(call, 'a', "(sss)"));
+        for (char **device = O.devices; *device; device++) {
+                _cleanup_strv_free_ char **parts = strv_split(*device, ':');
+                size_t n = strv_length(parts);
+                const char *target, *mode;
+
+                if (!parts)
+                        return -ENOMEM;
+                target = n > 1 && parts[1][0] == '/' ? parts[1] : parts[0];
+                mode = n > 1 && parts[n - 1][0] != '/' ? parts[n - 1] : "";
+                TRY(sd_bus_message_append(call, "(sss)", parts[0], target, n > 3 ? *device : mode));
         }
         TRY(sd_bus_message_close_container(call));
         TRY(sd_bus_message_close_container(call));
@@ -368,6 +392,8 @@ int container_options_call(Client *client, const char *member, char **operands,
                 r = add_limits(*ret);
         if (r >= 0)
                 r = add_health(*ret);
+        if (r >= 0 && O.devices)
+                r = append_devices(*ret);
         if (r >= 0)
                 r = add_entrypoint(*ret);
         if (r >= 0)

@@ -9,7 +9,7 @@ typedef struct ContainerOptions {
         bool interactive, tty, remove;
         const char *name, *cidfile, *detach_keys;
         char **env, **env_files, **labels, **volumes, **tmpfs, **cap_add, **cap_drop, **security,
-                **log_options, **ulimits;
+                **log_options, **ulimits, **devices;
         const char *hostname, *user, *workdir, *entrypoint, *cpuset, *network, *userns, *restart,
                 *log_driver;
         bool read_only, init, no_health_check;

@@ -9,6 +9,7 @@
 #include "daemon/volume-source.h"
 #include "shared/fd.h"
 #include "shared/log.h"
+#include "shared/syscalls.h"
 
 /* Volumes being opened, by a thread. */
 typedef struct VolumeOpening {
@@ -150,6 +151,29 @@ static void on_started(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         finish(start, NULL);
 }
 
+/* Links in /dev lead to other names in it; those that lead out of it are no devices. */
+static int open_device(const Device *device, Error *e) {
+        _cleanup_close_ int dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int fd = dev < 0 ? -1 :
+                           sys_openat2(dev, device->source + strlen("/dev/"), O_PATH, 0,
+                                       RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+
+        return fd < 0 ? error_set(e, errno, "device", "cannot open %s", device->source) : fd;
+}
+
+/* Opened anew for each start: a number may mean another device by then. Return: 0 or a
+ * negative errno. */
+static int open_devices(const ContainerSpec *spec, int *fds, Error *e) {
+        for (size_t i = 0; i < spec->n_devices; i++) {
+                fds[i] = open_device(&spec->devices[i], e);
+                if (fds[i] < 0) {
+                        fd_close_many(fds, i);
+                        return -e->number;
+                }
+        }
+        return 0;
+}
+
 static int send_start(Start *start, const int *volumes, Error *e) {
         Container *c = start->container;
         ContainerSpec spec = *c->record->spec; /* lent */
@@ -158,11 +182,11 @@ static int send_start(Start *start, const int *volumes, Error *e) {
                 .spec = &spec,
                 .attach = {(uint32_t)c->n_attached[0], (uint32_t)c->n_attached[1]},
         };
-        int fds[FD_PASS_MAX];
+        int fds[FD_PASS_MAX], devices[FD_PASS_MAX], r;
         size_t n = 0;
 
-        if (spec.n_volumes + 3 + c->n_attached[0] + c->n_attached[1] > FD_PASS_MAX)
-                return error_set(e, E2BIG, "volume", "too many volumes");
+        if (spec.n_volumes + spec.n_devices + 3 + c->n_attached[0] + c->n_attached[1] > FD_PASS_MAX)
+                return error_set(e, E2BIG, "volume", "too many volumes and devices");
         memcpy(request.container, spec.id, sizeof(request.container));
         for (size_t i = 0; i < 3; i++)
                 if (c->streams[i] >= 0) {
@@ -171,10 +195,15 @@ static int send_start(Start *start, const int *volumes, Error *e) {
                 }
         for (size_t i = 0; i < spec.n_volumes; i++)
                 fds[n++] = volumes[i];
+        TRY(open_devices(&spec, devices, e));
+        for (size_t i = 0; i < spec.n_devices; i++)
+                fds[n++] = devices[i];
         for (size_t i = 0; i < ELEMENTSOF(c->attached); i++)
                 for (size_t j = 0; j < c->n_attached[i]; j++)
                         fds[n++] = c->attached[i][j];
-        return supervisor_call(c->manager->supervisor, &request, fds, n, on_started, start, e);
+        r = supervisor_call(c->manager->supervisor, &request, fds, n, on_started, start, e);
+        fd_close_many(devices, spec.n_devices);
+        return r;
 }
 
 static void on_volumes(Container *c, const int *fds, const Error *error, void *userdata) {

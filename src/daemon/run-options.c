@@ -35,6 +35,7 @@ static const Option options[] = {
         {"log-max-size", OPTION_U64, offsetof(RunOptions, log_max_size)},
         {"volumes", OPTION_VOLUMES, offsetof(RunOptions, volumes)},
         {"volume-fds", OPTION_VOLUME_FDS, offsetof(RunOptions, volumes)},
+        {"devices", OPTION_VOLUMES, offsetof(RunOptions, devices)},
         {"tmpfs", OPTION_STRV, offsetof(RunOptions, tmpfs)},
         {"read-only", OPTION_BOOL, offsetof(RunOptions, read_only)},
         LIMIT_OPTION_LINES(offsetof(RunOptions, limits)),
@@ -70,6 +71,7 @@ void run_options_done(RunOptions *o) {
         fd_close_many(o->attach, 2);
         free(o->log_driver);
         volume_options_done(&o->volumes);
+        volume_options_done(&o->devices);
         strv_free(o->tmpfs);
         free(o->limits.cpuset);
         strv_free(o->ulimits);
@@ -201,6 +203,24 @@ static int check_attach(const RunOptions *o, sd_bus_error *error) {
         return 0;
 }
 
+static int check_devices(const RunOptions *o, sd_bus_error *error) {
+        if (o->devices.n > VOLUMES_MAX)
+                return bad(error, "devices", "has too many entries");
+        for (size_t i = 0; i < o->devices.n; i++) {
+                const VolumeOption *device = &o->devices.items[i];
+
+                if (!path_is_normalized(device->source) || !startswith(device->source, "/dev/"))
+                        return bad(error, "devices", "has a source that is no path below /dev");
+                if (!path_is_normalized(device->target) || streq(device->target, "/"))
+                        return bad(error, "devices", "has a target that is no absolute path");
+                if (*device->mode && !streq(device->mode, "rwm") && !streq(device->mode, "rw"))
+                        return bad(
+                                error, "devices",
+                                "has a mode other than rw: what a device allows its own mode says");
+        }
+        return 0;
+}
+
 static int check_ulimits(char *const *ulimits, sd_bus_error *error) {
         for (; ulimits && *ulimits; ulimits++)
                 if (ulimit_parse(*ulimits, &(Ulimit){}) < 0)
@@ -233,6 +253,7 @@ static int check(const RunOptions *o, sd_bus_error *error) {
         TRY(check_capabilities(o->cap_add, "cap-add", error));
         TRY(check_capabilities(o->cap_drop, "cap-drop", error));
         TRY(check_volumes(o, error));
+        TRY(check_devices(o, error));
         TRY(check_ulimits(o->ulimits, error));
         TRY(health_options_check(&o->health, error));
         r = limits_apply(&o->limits, false, &limits, error);
@@ -274,6 +295,6 @@ static bool raises_priority(char *const *ulimits) {
 
 bool run_options_privileged(const RunOptions *o) {
         return streq_ptr(o->network, "host") || streq_ptr(o->userns, "host") ||
-               strv_length(o->cap_add) > 0 || streq_ptr(o->seccomp, "unconfined") ||
-               raises_priority(o->ulimits);
+               strv_length(o->cap_add) > 0 || o->devices.n > 0 ||
+               streq_ptr(o->seccomp, "unconfined") || raises_priority(o->ulimits);
 }

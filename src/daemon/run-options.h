@@ -30,6 +30,7 @@ typedef struct RunOptions {
         uint64_t log_max_size; /* UINT64_MAX: not given */
 
         VolumeOptions volumes;
+        VolumeOptions devices;
         char **tmpfs;
         bool read_only;
 

@@ -191,6 +191,19 @@ static int make_volumes(const RunOptions *o, const Caller *caller, ContainerSpec
         return check_targets(spec, error);
 }
 
+static int make_devices(const RunOptions *o, ContainerSpec *spec) {
+        spec->devices = calloc(o->devices.n + 1, sizeof(Device));
+        if (!spec->devices)
+                return -ENOMEM;
+        for (size_t i = 0; i < o->devices.n; i++) {
+                Device *device = &spec->devices[spec->n_devices++];
+
+                TRY(free_and_strdup(&device->source, o->devices.items[i].source));
+                TRY(free_and_strdup(&device->target, o->devices.items[i].target));
+        }
+        return 0;
+}
+
 static int merge_labels(Json *labels, Json *more) {
         if (!more)
                 return 0;
@@ -227,6 +240,7 @@ static int fill(Manager *m, const RunOptions *o, const Image *image, const Image
         else if (!(spec->hostname = strndup(spec->id, 12)))
                 return -ENOMEM;
         TRY(make_process(o, defaults, spec));
+        TRY(make_devices(o, spec));
         TRY(merge_labels(record->labels, defaults->labels));
         TRY(merge_labels(record->labels, o->labels));
         TRY(free_and_strdup(&spec->log_driver, driver));

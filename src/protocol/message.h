@@ -25,9 +25,9 @@
 typedef enum RequestType {
         /* → Reply.inventory */
         REQUEST_HELLO,
-        /* spec, attach; fds: the given streams in order, one (O_PATH) for each volume, then one for
-         * each client that is attached from the start: attach[0] stream sockets with a terminal, else
-         * attach[0] pipes for stdout and attach[1] for stderr
+        /* spec, attach; fds: the given streams in order, one (O_PATH) for each volume, one for each
+         * device, then one for each client that is attached from the start: attach[0] stream sockets
+         * with a terminal, else attach[0] pipes for stdout and attach[1] for stderr
          * → pid, start_time, started_at, cgroup. Replied when the command was exec'ed. */
         REQUEST_START,
         /* container, process (> 0, unused there), exec; fds: the given streams in order

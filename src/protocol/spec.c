@@ -148,6 +148,11 @@ ContainerSpec *container_spec_free(ContainerSpec *spec) {
                 free(spec->volumes[i].target);
         }
         free(spec->volumes);
+        for (size_t i = 0; i < spec->n_devices; i++) {
+                free(spec->devices[i].source);
+                free(spec->devices[i].target);
+        }
+        free(spec->devices);
         limits_done(&spec->limits);
         free(spec->log_driver);
         process_spec_done(&spec->process);
@@ -220,6 +225,50 @@ static int volumes_from_json(Json *json, ContainerSpec *spec) {
         return 0;
 }
 
+static int devices_to_json(const ContainerSpec *spec, Json *json) {
+        Json *array = json_object_new_array();
+
+        TRY(json_add(json, "devices", array));
+        for (size_t i = 0; i < spec->n_devices; i++) {
+                Json *device = json_object_new_object();
+
+                if (!device || json_object_array_add(array, device) < 0) {
+                        json_object_put(device);
+                        return -ENOMEM;
+                }
+                TRY(json_add_string(device, "source", spec->devices[i].source));
+                TRY(json_add_string(device, "target", spec->devices[i].target));
+        }
+        return 0;
+}
+
+static int device_from_json(Json *json, Device *ret) {
+        TRY(json_get_string(json, "source", &ret->source));
+        TRY(json_get_string(json, "target", &ret->target));
+        return ret->source && path_is_normalized(ret->source) && startswith(ret->source, "/dev/") &&
+                               ret->target && path_is_normalized(ret->target) &&
+                               !streq(ret->target, "/") ?
+                       0 :
+                       -EBADMSG;
+}
+
+static int devices_from_json(Json *json, ContainerSpec *spec) {
+        Json *array;
+        size_t n;
+        int r = json_get_array(json, "devices", &array);
+
+        if (r <= 0)
+                return r;
+        n = json_object_array_length(array);
+        spec->devices = calloc(n + 1, sizeof(Device));
+        if (!spec->devices)
+                return -ENOMEM;
+        spec->n_devices = n;
+        for (size_t i = 0; i < n; i++)
+                TRY(device_from_json(json_object_array_get_idx(array, i), &spec->devices[i]));
+        return 0;
+}
+
 int container_spec_to_json(const ContainerSpec *spec, Json **ret) {
         _cleanup_json_ Json *json = json_object_new_object(), *limits = NULL, *process = NULL;
 
@@ -234,6 +283,8 @@ int container_spec_to_json(const ContainerSpec *spec, Json **ret) {
         TRY(json_add_bool(json, "read-only", spec->read_only));
         TRY(json_add_strv(json, "tmpfs", spec->tmpfs));
         TRY(volumes_to_json(spec, json));
+        if (spec->n_devices > 0)
+                TRY(devices_to_json(spec, json));
         TRY(limits_to_json(&spec->limits, &limits));
         TRY(json_add(json, "limits", TAKE_PTR(limits)));
         TRY(json_add_string(json, "log-driver", spec->log_driver));
@@ -279,6 +330,7 @@ int container_spec_from_json(Json *json, ContainerSpec **ret) {
         TRY(json_get_bool(json, "read-only", &spec->read_only));
         TRY(json_get_strv(json, "tmpfs", &spec->tmpfs));
         TRY(volumes_from_json(json, spec));
+        TRY(devices_from_json(json, spec));
         r = json_get_object(json, "limits", &part);
         if (r > 0)
                 r = limits_from_json(part, &spec->limits);

@@ -67,6 +67,12 @@ typedef struct Volume {
         uint64_t device, inode;
 } Volume;
 
+/* A device node of the host's. */
+typedef struct Device {
+        char *source; /* normalized, below /dev */
+        char *target; /* normalized absolute path inside */
+} Device;
+
 /* 0 or NULL means no limit of its own. */
 typedef struct Limits {
         uint64_t memory;      /* bytes */
@@ -92,6 +98,8 @@ typedef struct ContainerSpec {
         char **tmpfs;
         Volume *volumes;
         size_t n_volumes;
+        Device *devices;
+        size_t n_devices;
         Limits limits;
         /* "file" or "none". */
         char *log_driver;

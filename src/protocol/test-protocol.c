@@ -10,10 +10,10 @@ static const char full[] =
         "\",\"attach\":1,\"spec\":{\"id\":\"" ID "\",\"layers\":[\"" ID
         "\"],\"hostname\":\"web\",\"id-base\":1879048192,\"tmpfs\":[\"/run\"],"
         "\"volumes\":[{\"source\":\"/srv\",\"target\":\"/to\",\"read-only\":true,\"uid\":5,\"gid\":6,\"device\":1,"
-        "\"inode\":2}],\"limits\":{\"memory\":1048576,\"cpus\":1.5,\"cpuset\":\"0-1,3\",\"pids\":10},"
+        "\"inode\":2}],\"devices\":[{\"source\":\"/dev/null\",\"target\":\"/dev/x\"}],\"limits\":{\"memory\":1048576,\"cpus\":1.5,\"cpuset\":\"0-1,3\",\"pids\":10},"
         "\"log-driver\":\"file\",\"process\":{\"args\":[\"sh\",\"-c\",\"true\"],\"env\":[\"A=b\"],\"workdir\":\"/x\","
         "\"user\":\"1:2\",\"capabilities\":[\"CAP_KILL\"],\"tty\":true,\"rows\":24,\"columns\":80,\"stdout\":3,"
-        "\"seccomp\":true}}}";
+        "\"seccomp\":true,\"init\":true,\"ulimits\":[\"nofile=5:6\"]}}}";
 
 static int decode(const char *text, Request *ret) {
         _cleanup_json_ Json *json = NULL;
@@ -59,6 +59,11 @@ static void test_request(void) {
         CHECK_INT(spec->process.columns, 80);
         CHECK_INT(spec->process.streams[1], STREAM_LOG);
         CHECK(spec->process.seccomp);
+        CHECK(spec->process.init);
+        CHECK_STR(spec->process.ulimits[0], "nofile=5:6");
+        CHECK_INT(spec->n_devices, 1);
+        CHECK_STR(spec->devices[0].source, "/dev/null");
+        CHECK_STR(spec->devices[0].target, "/dev/x");
         CHECK(!spec->process.no_new_privileges);
         request_done(&first);
         request_done(&again);
@@ -78,6 +83,9 @@ static void test_refused(void) {
                 {"\"/to\"", "\"/to/../..\""},
                 {"\"/to\"", "\"/\""},
                 {"\"/run\"", "\"run\""},
+                {"\"/dev/null\"", "\"/etc/null\""},
+                {"\"/dev/x\"", "\"/\""},
+                {"nofile=5:6", "nofile=6:5"},
                 {"\"web\"", "\"we/b\""},
                 {"1879048192", "100"},
                 {"1879048192", "4294967295"},

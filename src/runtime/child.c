@@ -86,7 +86,7 @@ typedef struct Setup {
         bool unified_cgroup;
         Rootfs rootfs;
         HostFiles files;
-        int *mounts; /* root file system, then the volumes */
+        int *mounts; /* see rootfs_count_mounts() */
         Command command;
         Terminal terminal;
 } Setup;
@@ -138,10 +138,10 @@ static int step_prepare(Setup *s, Error *e) {
 static int step_receive(Setup *s, Error *e) {
         int r;
 
-        s->mounts = calloc(1 + s->spec->n_volumes, sizeof(int));
+        s->mounts = calloc(rootfs_count_mounts(s->spec), sizeof(int));
         if (!s->mounts)
                 return error_oom(e);
-        r = channel_receive(s->child->channel, s->mounts, 1 + s->spec->n_volumes);
+        r = channel_receive(s->child->channel, s->mounts, rootfs_count_mounts(s->spec));
         return r < 0 ? error_set(e, r, "namespace", "waiting for the mounts") : 0;
 }
 

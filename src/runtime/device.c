@@ -7,6 +7,7 @@
 
 #include "runtime/device.h"
 #include "runtime/mount.h"
+#include "shared/syscalls.h"
 
 static const struct {
         const char *name;
@@ -66,6 +67,59 @@ int devices_attach(int dev, const int mounts[static N_DEVICES], Error *e) {
         for (size_t i = 0; i < ELEMENTSOF(links); i++)
                 if (symlinkat(links[i].target, dev, links[i].name) < 0)
                         return error_set(e, errno, "mount", "making /dev/%s", links[i].name);
+        return 0;
+}
+
+static int make_node(int dir, const char *name, const char *source, int fd, uid_t owner, Error *e) {
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_set(e, errno, "device", "checking %s", source);
+        if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+                return error_set(e, ENODEV, "device", "%s is no device", source);
+        /* The mode by itself: the umask is not the host's wish. */
+        if (mknodat(dir, name, st.st_mode & S_IFMT, st.st_rdev) < 0 ||
+            fchownat(dir, name, owner, owner, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchmodat(dir, name, st.st_mode & 0777, 0) < 0)
+                return error_set(e, errno, "device", "making a node for %s", source);
+        return 0;
+}
+
+int device_nodes_make(const ContainerSpec *spec, const int *sources, uid_t owner, Error *e) {
+        static const MountOption options[] = {{"mode", "0755"}, {"size", "64k"}, {}};
+        _cleanup_close_ int mount =
+                mount_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+
+        if (mount < 0)
+                return error_set(e, mount, "device", "making a tmpfs");
+        for (size_t i = 0; i < spec->n_devices; i++) {
+                char name[24];
+
+                snprintf(name, sizeof(name), "%zu", i);
+                TRY(make_node(mount, name, spec->devices[i].source, sources[i], owner, e));
+        }
+        return TAKE_FD(mount);
+}
+
+int device_nodes_clone(const ContainerSpec *spec, int nodes, int dir, const char *name, int *ret,
+                       Error *e) {
+        int r;
+
+        /* Older kernels clone only what is attached. */
+        r = mkdirat(dir, name, 0700) < 0 ? -errno : mount_attach(nodes, dir, name);
+        if (r < 0)
+                return error_set(e, r, "device", "attaching the devices");
+        for (size_t i = 0; i < spec->n_devices; i++) {
+                _cleanup_close_ int fd = -EBADF;
+                char number[24];
+
+                snprintf(number, sizeof(number), "%zu", i);
+                fd = openat(nodes, number, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+                r = ret[i] = fd < 0 ? -errno : mount_clone(fd, false);
+                if (r < 0)
+                        return error_set(e, r, "device", "cloning the mount of %s",
+                                         spec->devices[i].source);
+        }
         return 0;
 }
 

@@ -204,9 +204,25 @@ static int make_tmpfs(const char *target, Placement *ret, Error *e) {
         return 0;
 }
 
+size_t rootfs_count_mounts(const ContainerSpec *spec) {
+        return 1 + spec->n_volumes + (spec->n_devices > 0);
+}
+
+static int place_devices(const Rootfs *rootfs, const ContainerSpec *spec, int nodes,
+                         Placement *placements, Error *e) {
+        _cleanup_free_ int *mounts = calloc(spec->n_devices, sizeof(int));
+
+        if (!mounts)
+                return error_oom(e);
+        TRY(device_nodes_clone(spec, nodes, rootfs->fs[FS_STAGING], "devices", mounts, e));
+        for (size_t i = 0; i < spec->n_devices; i++)
+                placements[i] = (Placement){spec->devices[i].target, mounts[i]};
+        return 0;
+}
+
 int rootfs_attach_volumes(const Rootfs *rootfs, const ContainerSpec *spec, const int *volumes,
                           Error *e) {
-        size_t n_tmpfs = strv_length(spec->tmpfs), n = n_tmpfs + spec->n_volumes;
+        size_t n_tmpfs = strv_length(spec->tmpfs), n = n_tmpfs + spec->n_volumes + spec->n_devices;
         _cleanup_free_ Placement *placements = NULL;
         struct stat dev;
 
@@ -221,6 +237,9 @@ int rootfs_attach_volumes(const Rootfs *rootfs, const ContainerSpec *spec, const
                 TRY(make_tmpfs(spec->tmpfs[i], &placements[i], e));
         for (size_t i = 0; i < spec->n_volumes; i++)
                 placements[n_tmpfs + i] = (Placement){spec->volumes[i].target, volumes[i]};
+        if (spec->n_devices > 0)
+                TRY(place_devices(rootfs, spec, volumes[spec->n_volumes],
+                                  placements + n - spec->n_devices, e));
         return place_mounts(rootfs->root, placements, n, 0, dev.st_dev, e);
 }
 

@@ -27,6 +27,9 @@ typedef struct Rootfs {
         int null; /* the container's null device, opened once that is attached; also masks files */
 } Rootfs;
 
+/* How many mounts the supervisor makes: the root file system, the volumes, and, if there are devices, one for all of them. */
+size_t rootfs_count_mounts(const ContainerSpec *spec);
+
 /* Makes the kernel's file systems and the device mounts, attached nowhere but the staging one. */
 int rootfs_prepare(Rootfs *rootfs, const ContainerSpec *spec, Error *e);
 
@@ -39,7 +42,8 @@ int rootfs_mask(const Rootfs *rootfs, Error *e);
 /* Mounts the container's own cgroup at /sys/fs/cgroup, read-only; with cgroup v1 an empty directory. */
 int rootfs_attach_cgroup(const Rootfs *rootfs, bool unified, Error *e);
 
-/* Attaches the spec's tmpfs and its volumes (detached mounts). */
+/* Attaches the spec's tmpfs, its volumes and its devices: `volumes` are the mounts that the supervisor made after the
+ * root file system. */
 int rootfs_attach_volumes(const Rootfs *rootfs, const ContainerSpec *spec, const int *volumes,
                           Error *e);
 

@@ -7,6 +7,7 @@
 #include "runtime/child.h"
 #include "runtime/context.h"
 #include "runtime/overlay.h"
+#include "runtime/rootfs.h"
 #include "runtime/start.h"
 #include "runtime/stream.h"
 #include "runtime/userns.h"
@@ -101,7 +102,7 @@ static int send_mounts(Runtime *runtime, const ContainerSpec *spec, const int *s
                 .userns = userns,
                 .id_base = spec->id_base,
         };
-        size_t n = 1 + spec->n_volumes;
+        size_t n = rootfs_count_mounts(spec);
         _cleanup_free_ int *mounts = malloc(n * sizeof(int));
         int r;
 
@@ -110,6 +111,14 @@ static int send_mounts(Runtime *runtime, const ContainerSpec *spec, const int *s
         TRY(mounts[0] = launch->root = overlay_mount(runtime, &overlay, e));
         TRY(volumes_open(runtime, spec, sources, userns, spec->id_base, mounts + 1, e));
         r = 0;
+        if (spec->n_devices > 0) {
+                r = mounts[n - 1] =
+                        device_nodes_make(spec, sources + spec->n_volumes, spec->id_base, e);
+                if (r < 0) {
+                        fd_close_many(mounts + 1, n - 1);
+                        return r;
+                }
+        }
         for (size_t i = 0; r >= 0 && i < n; i += FD_PASS_MAX)
                 r = channel_send(launch->channel, mounts + i, MIN(n - i, (size_t)FD_PASS_MAX));
         fd_close_many(mounts + 1, n - 1);

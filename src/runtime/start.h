@@ -42,8 +42,8 @@ typedef struct Launch {
 
 /* Starts `spec`'s main process in new namespaces and in `cgroup` (made, with its limits set, by the caller, who
  * also removes it on failure). `volumes` has one O_PATH descriptor for each volume of the spec, opened in the
- * host's mount namespace; `given` one for each STREAM_GIVEN, in order. Both stay the caller's.
- * Error stages: "overlay", "volume", "namespace", "cgroup", "mount", "workdir", "user", "terminal", "streams", "limits",
+ * host's mount namespace, then one for each device; `given` one for each STREAM_GIVEN, in order. Both stay the caller's.
+ * Error stages: "overlay", "volume", "device", "namespace", "cgroup", "mount", "workdir", "user", "terminal", "streams", "limits",
  * "signals", "capabilities", "seccomp", "exec".
  * Return: 0 or a negative errno, then nothing is left of it (the process is killed and reaped). */
 int container_start_begin(Runtime *runtime, const ContainerSpec *spec, Cgroup *cgroup,

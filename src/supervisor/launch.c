@@ -15,7 +15,7 @@
 #define GROUP_WAIT_MSEC 5
 #define GROUP_WAIT_MAX 1000
 
-/* The descriptors of a START: streams, volumes, attached clients. */
+/* The descriptors of a START: streams, volumes and devices, attached clients. */
 typedef struct StartFds {
         size_t n_given, n_volumes;
         uint64_t n_attach; /* the sum of two numbers that somebody sent */
@@ -33,7 +33,7 @@ static int check_fds(const Call *call, StartFds *ret, Error *e) {
         const ContainerSpec *spec = call->request.spec;
 
         ret->n_given = count_given(&spec->process);
-        ret->n_volumes = spec->n_volumes;
+        ret->n_volumes = spec->n_volumes + spec->n_devices;
         ret->n_attach = (uint64_t)call->request.attach[0] + call->request.attach[1];
         if (call->n_fds != ret->n_given + ret->n_volumes + ret->n_attach)
                 return error_set(e, EBADMSG, "protocol",
