@@ -94,6 +94,8 @@ const Option container_option_table[] = {
         {"i interactive", NULL, "Keep STDIN open even if not attached", option_bool,
          &O.interactive},
         {"l label", "list", "Set meta data on a container", option_list, &O.labels},
+        {"label-file", "list", "Read in a line delimited file of labels", option_list,
+         &O.label_files},
         {"log-driver", "string", "Where output goes: file, none", option_string, &O.log_driver},
         {"log-opt", "list", "Log driver options (max-size=SIZE)", option_list, &O.log_options},
         {"m memory -mem", "bytes", "Memory limit", option_size, &O.memory},
@@ -105,6 +107,10 @@ const Option container_option_table[] = {
          &O.no_health_check},
         {"pids-limit", "int", "Limit the number of processes (-1 for unlimited)", option_limit,
          &O.pids},
+        {"privileged", NULL, NULL, option_bool, &O.privileged},
+        {"pull", "string",
+         "Pull image before: missing, never; images are never pulled by themselves", option_string,
+         &O.pull},
         {"read-only", NULL, "Mount the container's root filesystem as read only", option_bool,
          &O.read_only},
         {"restart", "string", "Restart policy to apply when a container exits", option_string,
@@ -204,20 +210,20 @@ static int add_entrypoint(sd_bus_message *call) {
         return options_add_strv(call, "entrypoint", *O.entrypoint ? list : list + 1);
 }
 
-static int add_labels(sd_bus_message *call) {
-        if (!O.labels)
+static int add_labels(sd_bus_message *call, char *const *labels) {
+        if (!labels)
                 return 0;
         TRY(sd_bus_message_open_container(call, 'e', "sv"));
         TRY(sd_bus_message_append_basic(call, 's', "labels"));
         TRY(sd_bus_message_open_container(call, 'v', "a{ss}"));
         TRY(sd_bus_message_open_container(call, 'a', "{ss}"));
-        for (char **label = O.labels; *label; label++) {
-                size_t n = strcspn(*label, "=");
-                _cleanup_free_ char *key = strndup(*label, n);
+        for (; *labels; labels++) {
+                size_t n = strcspn(*labels, "=");
+                _cleanup_free_ char *key = strndup(*labels, n);
 
                 if (!key)
                         return -ENOMEM;
-                TRY(sd_bus_message_append(call, "{ss}", key, (*label)[n] ? *label + n + 1 : ""));
+                TRY(sd_bus_message_append(call, "{ss}", key, (*labels)[n] ? *labels + n + 1 : ""));
         }
         TRY(sd_bus_message_close_container(call));
         TRY(sd_bus_message_close_container(call));
@@ -244,6 +250,23 @@ static int append_devices(sd_bus_message *call) {
         TRY(sd_bus_message_close_container(call));
         TRY(sd_bus_message_close_container(call));
         return sd_bus_message_close_container(call);
+}
+
+/* Those of files first, so that others are in force where both name one. */
+static int add_all_labels(Client *client, sd_bus_message *call) {
+        _cleanup_strv_free_ char **labels = NULL;
+        int r = 0;
+
+        for (char **file = O.label_files; file && *file && r >= 0; file++) {
+                r = lines_read(*file, &labels);
+                if (r < 0)
+                        return report_errno(client, r, *file);
+        }
+        for (char **label = O.labels; label && *label && r >= 0; label++)
+                r = strv_extend(&labels, *label);
+        if (r >= 0)
+                r = add_labels(call, labels);
+        return r < 0 ? report_errno(client, r, "cannot make a message") : 0;
 }
 
 static int add_security(Client *client, sd_bus_message *call) {
@@ -372,6 +395,14 @@ int container_options_call(Client *client, const char *member, char **operands,
         if (O.remove && O.restart && !streq(O.restart, "no"))
                 return report_usage(client, EXIT_OUR_FAILURE,
                                     "Conflicting options: --restart and --rm");
+        if (O.privileged)
+                return report(
+                        client,
+                        "--privileged is not offered: root in a container is never the host's. Give it "
+                        "what it needs: --cap-add, --device, --security-opt seccomp=unconfined, "
+                        "--network host or --userns host");
+        if (O.pull && !streq(O.pull, "missing") && !streq(O.pull, "never"))
+                return report(client, "--pull %s is not offered: see mydocker pull", O.pull);
         if (O.cidfile && access(O.cidfile, F_OK) == 0)
                 return report(
                         client,
@@ -396,11 +427,11 @@ int container_options_call(Client *client, const char *member, char **operands,
                 r = append_devices(*ret);
         if (r >= 0)
                 r = add_entrypoint(*ret);
-        if (r >= 0)
-                r = add_labels(*ret);
         if (r < 0)
                 return report_errno(client, r, "cannot make a message");
-        r = environment_add(client, *ret, O.env_files, O.env);
+        r = add_all_labels(client, *ret);
+        if (r == 0)
+                r = environment_add(client, *ret, O.env_files, O.env);
         if (r == 0)
                 r = add_security(client, *ret);
         if (r == 0)

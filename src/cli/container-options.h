@@ -8,15 +8,15 @@
 typedef struct ContainerOptions {
         bool interactive, tty, remove;
         const char *name, *cidfile, *detach_keys;
-        char **env, **env_files, **labels, **volumes, **tmpfs, **cap_add, **cap_drop, **security,
-                **log_options, **ulimits, **devices;
+        char **env, **env_files, **labels, **label_files, **volumes, **tmpfs, **cap_add, **cap_drop,
+                **security, **log_options, **ulimits, **devices;
         const char *hostname, *user, *workdir, *entrypoint, *cpuset, *network, *userns, *restart,
                 *log_driver;
-        bool read_only, init, no_health_check;
+        bool read_only, init, no_health_check, privileged;
         uint64_t memory, memory_swap, cpu_shares, cpu_percent, pids, stop_timeout;
         double cpus;
         int stop_signal;
-        const char *health_command;
+        const char *health_command, *pull;
         uint64_t health_interval, health_timeout, health_start_period, health_retries;
 } ContainerOptions;
 

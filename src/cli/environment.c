@@ -17,7 +17,7 @@ static int add_variable(char ***env, const char *variable) {
         return value ? strv_consume(env, strf("%s=%s", variable, value)) : 0;
 }
 
-static int add_file(char ***env, const char *name) {
+int lines_read(const char *name, char ***lines) {
         _cleanup_fclose_ FILE *file = fopen(name, "re");
         _cleanup_free_ char *line = NULL;
         size_t size = 0;
@@ -31,9 +31,18 @@ static int add_file(char ***env, const char *name) {
 
                 line[strcspn(line, "\r\n")] = '\0';
                 if (*text && *text != '#')
-                        TRY(add_variable(env, text));
+                        TRY(strv_extend(lines, text));
         }
         return errno > 0 ? -errno : 0;
+}
+
+static int add_file(char ***env, const char *name) {
+        _cleanup_strv_free_ char **lines = NULL;
+
+        TRY(lines_read(name, &lines));
+        for (char **line = lines; line && *line; line++)
+                TRY(add_variable(env, *line));
+        return 0;
 }
 
 int environment_collect(char *const *files, char *const *variables, char ***ret,

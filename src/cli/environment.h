@@ -5,6 +5,9 @@
 
 #include "cli/client.h"
 
+/* Appends the lines of a file but empty ones and those that begin with '#'. Return: 0 or a negative errno. */
+int lines_read(const char *name, char ***lines);
+
 /* Collects the lines of files, then single variables: KEY=VALUE, or KEY, which has the value it has here and is left
  * out if it has none. Return: 0 and a new list; a negative errno, with the name of the file that cannot be read in
  * *file, which is NULL when out of memory. */

@@ -62,8 +62,9 @@ bool label_matches(char *const *labels, const char *wanted) {
         return false;
 }
 
-const char *const container_filter_keys[] = {"id",       "name",   "label", "status", "exited",
-                                             "ancestor", "before", "since", "volume", NULL};
+const char *const container_filter_keys[] = {"id",     "name",     "label",  "status",
+                                             "exited", "ancestor", "before", "since",
+                                             "volume", "health",   NULL};
 
 typedef struct Subject {
         const Container *container;
@@ -86,6 +87,10 @@ static bool match_status(const char *value, const void *userdata) {
         const char *state = ((const Subject *)userdata)->container->state;
 
         return streq(state, value) || (streq(state, "stopping") && streq(value, "running"));
+}
+
+static bool match_health(const char *value, const void *userdata) {
+        return streq_ptr(((const Subject *)userdata)->container->health, value);
 }
 
 static bool match_exited(const char *value, const void *userdata) {
@@ -147,6 +152,7 @@ bool container_filters_hold(char *const *filters, const Container *container,
                 {"id", match_id},         {"name", match_name},     {"label", match_label},
                 {"status", match_status}, {"exited", match_exited}, {"ancestor", match_ancestor},
                 {"before", match_before}, {"since", match_since},   {"volume", match_volume},
+                {"health", match_health},
         };
         Subject subject = {.container = container, .list = list};
 

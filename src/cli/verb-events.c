@@ -9,13 +9,15 @@
 
 #include "cli/event.h"
 #include "cli/filter.h"
+#include "cli/human.h"
 #include "cli/json-format.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
 #include "shared/error.h"
+#include "shared/process.h"
 #include "shared/strutil.h"
 
-static const char *format;
+static const char *format, *since, *until;
 static char **filters;
 
 static const Option options[] = {
@@ -23,6 +25,9 @@ static const Option options[] = {
          &filters},
         {"format", "string", "Format output: json, or a template such as '{{.Action}}'",
          option_string, &format},
+        {"since", "string", "Show events since this time, from now on at the earliest",
+         option_string, &since},
+        {"until", "string", "Stream events until this time", option_string, &until},
         {},
 };
 
@@ -114,10 +119,12 @@ static int to_json(const Event *e, Json *json) {
         return json_add_u64(json, "timeNano", e->time * 1000);
 }
 
+static uint64_t since_time, until_time = UINT64_MAX;
+
 static int on_event(const Event *event, void *userdata) {
         Client *client = userdata;
 
-        if (!is_wanted(event))
+        if (!is_wanted(event) || event->time < since_time || event->time > until_time)
                 return 0;
         if (format) {
                 _cleanup_json_ Json *json = json_object_new_object();
@@ -134,16 +141,28 @@ static int on_event(const Event *event, void *userdata) {
 static int events(Client *client, char **operands) {
         static const char *const keys[] = {"container", "event", "image", "label", "type", NULL};
         _cleanup_(event_tracker_freep) EventTracker *tracker = NULL;
+        uint64_t now = now_realtime();
         int r = filters_check(client, filters, keys);
 
+        if (r == 0 && since && parse_time(since, now, &since_time) < 0)
+                r = report(client, "invalid time: %s", since);
+        if (r == 0 && until && parse_time(until, now, &until_time) < 0)
+                r = report(client, "invalid time: %s", until);
+        /* Nobody keeps what has happened. */
+        if (r == 0 && since && since_time < now)
+                fprintf(stderr, "Events before now are not kept.\n");
         if (r == 0)
                 r = event_tracker_new(client, on_event, client, &tracker);
         if (r != 0)
                 return r;
         for (;;) {
                 r = sd_bus_process(client->bus, NULL);
+                now = now_realtime();
+                if (r == 0 && now >= until_time)
+                        return 0;
                 if (r == 0)
-                        r = sd_bus_wait(client->bus, UINT64_MAX);
+                        r = sd_bus_wait(client->bus,
+                                        until_time == UINT64_MAX ? UINT64_MAX : until_time - now);
                 if (r < 0)
                         return report_errno(client, r, "cannot go on listening");
         }

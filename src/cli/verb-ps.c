@@ -128,7 +128,8 @@ static int add_row(Listing *listing, const Container *c, uint64_t now) {
 /* What ListContainers does not tell. */
 static bool wants_details(const Listing *listing) {
         static const char *const keys[] = {"Command", "Status", "Labels", "Mounts"};
-        static const char *const filter_keys[] = {"label", "exited", "ancestor", "volume"};
+        static const char *const filter_keys[] = {"label", "exited", "ancestor", "volume",
+                                                  "health"};
 
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 if (listing_wants(listing, keys[i]))

@@ -3,6 +3,7 @@
 /* mydocker top */
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -83,17 +84,78 @@ static int read_processes(sd_bus_message *reply, Listing *listing) {
         return r;
 }
 
+/* What ps(1) calls the columns. */
+static const struct {
+        const char *word, *key;
+} words[] = {
+        {"uid", "UID"},      {"user", "UID"},    {"pid", "PID"},     {"ppid", "PPID"},
+        {"rss", "RSS"},      {"stime", "STIME"}, {"start", "STIME"}, {"time", "TIME"},
+        {"cputime", "TIME"}, {"cmd", "CMD"},     {"args", "CMD"},    {"command", "CMD"},
+};
+
+static const char *find_column(const char *word) {
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (streq(words[i].word, word))
+                        return words[i].key;
+        return NULL;
+}
+
+/* Adds the columns of a list such as "pid,args". Return: 0, or the verb's exit status. */
+static int add_columns(Client *client, const char *list, char **template) {
+        _cleanup_strv_free_ char **names = strv_split(list, ',');
+
+        if (!names)
+                return report_errno(client, ENOMEM, "cannot go on");
+        for (char **name = names; *name; name++) {
+                const char *key = find_column(*name);
+                char *longer;
+
+                if (!key)
+                        return report(client, "unknown column: %s", *name);
+                longer = strf("%s%s{{.%s}}", *template ?: "", *template ? "\t" : "", key);
+                if (!longer)
+                        return report_errno(client, ENOMEM, "cannot go on");
+                free(*template);
+                *template = longer;
+        }
+        return 0;
+}
+
+/* As for ps(1): "-o LIST" and "o LIST" choose columns, also at the end of other letters ("-eo LIST"), which ask for what
+ * is shown anyway. A word that is a column is one too. */
+static int read_arguments(Client *client, char **arguments, char **template) {
+        for (; *arguments; arguments++) {
+                const char *word = *arguments, *letters = word + (*word == '-');
+                size_t n = strspn(letters, "AaefFgjluwxo");
+                int r = 0;
+
+                if (find_column(word) || strchr(word, ','))
+                        r = add_columns(client, word, template);
+                else if (*letters && !letters[n] && letters[n - 1] == 'o' && arguments[1])
+                        r = add_columns(client, *++arguments, template);
+                else if (!*letters || letters[n] || letters[n - 1] == 'o')
+                        return report(client, "unknown option of ps: %s", word);
+                if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int top(Client *client, char **operands) {
+        _cleanup_free_ char *template = NULL;
         _cleanup_message_ sd_bus_message *reply = NULL;
         _cleanup_free_ char *path = NULL;
         _cleanup_listing_ Listing listing = {};
-        int r = client_find_container(client, operands[0], &path);
+        int r = read_arguments(client, operands + 1, &template);
 
+        if (r == 0)
+                r = client_find_container(client, operands[0], &path);
         if (r == 0)
                 r = client_call(client, operands[0], path, CONTAINER_INTERFACE, "GetProcesses",
                                 &reply, "a{sv}", 0);
         if (r == 0)
-                r = show_begin(client, &listing, fields, ELEMENTSOF(fields), NULL, COLUMNS);
+                r = show_begin(client, &listing, fields, ELEMENTSOF(fields), NULL,
+                               template ?: COLUMNS);
         if (r != 0)
                 return r;
         r = read_processes(reply, &listing);
@@ -103,10 +165,11 @@ static int top(Client *client, char **operands) {
 
 const Verb verb_top = {
         .name = "top",
-        .synopsis = "CONTAINER",
+        .synopsis = "CONTAINER [ps OPTIONS]",
         .summary = "Display the running processes of a container",
         .min_operands = 1,
-        .max_operands = 1,
+        .max_operands = UINT_MAX,
+        .command = true,
         .first = OPERAND_RUNNING_CONTAINER,
         .failure = 1,
         .run = top,
