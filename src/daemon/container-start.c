@@ -242,9 +242,7 @@ void container_start(Container *c,
         container_busy_begin(c);
         r = end_mount(c, &e);
         if (r >= 0 && !spec->host_userns) {
-                r = ranges_take(&c->manager->ranges, &spec->id_base);
-                if (r < 0)
-                        error_set(&e, r, "ids", "all ranges of user ids are in use");
+                r = ranges_take(&c->manager->ranges, c->record->owner, &spec->id_base, &e);
         }
         if (r < 0) {
                 failed(start, &e);

@@ -108,12 +108,11 @@ int manager_new(Config *config, Manager **ret, Error *e) {
                 return error_oom(e);
         m->config = *config;
         *config = (Config){};
-        if (ranges_init(&m->ranges, (uint32_t)m->config.id_range_start,
-                        (uint32_t)m->config.id_range_count) < 0)
-                return error_oom(e);
         if (mkdir(m->config.runtime_dir, 0700) < 0 && errno != EEXIST)
                 return error_set(e, errno, "runtime", "cannot make %s", m->config.runtime_dir);
         TRY(store_open(m->config.state_dir, &m->store, e));
+        TRY(ranges_init(&m->ranges, (uint32_t)m->config.id_range_start,
+                        (uint32_t)m->config.id_range_count, m->store->fd, e));
         TRY(load_store(m, e));
         r = sd_event_default(&m->event);
         if (r >= 0)
@@ -208,7 +207,7 @@ static bool reconcile_running(Container *c, const InventoryContainer *found) {
                 return false;
         if (c->pid != run.pid) {
                 c->record->spec->id_base = found->id_base;
-                ranges_mark(&c->manager->ranges, found->id_base);
+                ranges_mark(&c->manager->ranges, found->id_base, c->record->owner);
                 if (container_running(c, &run) < 0)
                         log_warning("Not enough memory for container %s", c->record->name);
                 container_changed(c, "State", "Pid", "StartedAt", "CgroupPath", "ExitCode", "Error",

@@ -59,27 +59,65 @@ static void test_names(void) {
         }
 }
 
-static void test_ranges(void) {
-        Ranges ranges;
-        uint32_t base, first;
+static void read_ranges(const char *directory, Ranges *ranges) {
+        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        CHECK_INT(ranges_init(&ranges, 0x70000000, 3), 0);
-        ranges_mark(&ranges, 0x70010000);
-        ranges_mark(&ranges, 0); /* none, or another configuration's */
-        ranges_mark(&ranges, 0x80000000);
-        CHECK_INT(ranges_take(&ranges, &first), 0);
+        CHECK_INT(ranges_init(ranges, 0x70000000, 4, fd, NULL), 0);
+}
+
+static void append_text(const char *directory, const char *text) {
+        _cleanup_free_ char *path = strf("%s/id-ranges", directory);
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+        CHECK(fd >= 0);
+        CHECK_INT(fd_write_all(fd, text, strlen(text)), 0);
+}
+
+static void test_ranges(void) {
+        char directory[] = "/tmp/mydocker-test-ranges-XXXXXX";
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        uint32_t base, first;
+        Error e = ERROR_INIT;
+        Ranges ranges;
+
+        CHECK(mkdtemp(directory));
+        read_ranges(directory, &ranges);
+        ranges_mark(&ranges, 0x70010000, 5);
+        ranges_mark(&ranges, 0, 5); /* none, or another configuration's */
+        ranges_mark(&ranges, 0x80000000, 5);
+        CHECK_INT(ranges_take(&ranges, 5, &first, &e), 0);
         CHECK_INT(first, 0x70000000);
-        CHECK_INT(ranges_take(&ranges, &base), 0);
+        CHECK_INT(ranges_take(&ranges, 5, &base, &e), 0);
         CHECK_INT(base, 0x70020000);
-        CHECK_INT(ranges_take(&ranges, &base), -EUSERS);
+        /* What was given back last comes last. */
         ranges_release(&ranges, 0x70010000);
         ranges_release(&ranges, first);
-        /* What was given back last comes last. */
-        CHECK_INT(ranges_take(&ranges, &base), 0);
+        CHECK_INT(ranges_take(&ranges, 5, &base, &e), 0);
         CHECK_INT(base, 0x70000000);
-        CHECK_INT(ranges_take(&ranges, &base), 0);
+        CHECK_INT(ranges_take(&ranges, 5, &base, &e), 0);
         CHECK_INT(base, 0x70010000);
         ranges_done(&ranges);
+
+        /* What was another's, in an earlier life, stays it; one that could not be noted was never used. */
+        append_text(directory, "1879244800 6");
+        read_ranges(directory, &ranges);
+        CHECK_INT(ranges_take(&ranges, 6, &base, &e), 0);
+        CHECK_INT(base, 0x70030000);
+        CHECK_INT(ranges_take(&ranges, 6, &base, &e), -EUSERS);
+        ranges_release(&ranges, 0x70030000);
+        for (int i = 0; i < 3; i++)
+                CHECK_INT(ranges_take(&ranges, 5, &base, &e), 0);
+        CHECK_INT(ranges_take(&ranges, 5, &base, &e), -EUSERS);
+        ranges_done(&ranges);
+
+        append_text(directory, "nonsense\n");
+        fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CHECK_INT(ranges_init(&ranges, 0x70000000, 4, fd, &e), -EBADMSG);
+        ranges_done(&ranges);
+        path = strf("%s/id-ranges", directory);
+        CHECK_INT(unlink(path), 0);
+        CHECK_INT(rmdir(directory), 0);
 }
 
 static void test_environment(void) {
