@@ -190,6 +190,10 @@ static int become_user(const Command *command, Error *e) {
             setresuid(user->uid, user->uid, user->uid) < 0)
                 return error_set(e, errno, "user", "becoming user %u, group %u", user->uid,
                                  user->gid);
+        /* A change of ids makes a process dumpable again where suid_dumpable says so, and what is this user in the
+         * container may look into what this user can trace (CVE-2016-9962). */
+        if (prctl(PR_SET_DUMPABLE, 0) < 0)
+                return error_set(e, errno, "user", "making the process non-dumpable");
         r = capability_apply(user->uid == 0 ? command->capabilities : 0);
         if (r < 0)
                 return error_set(e, r, "capabilities", "setting the capabilities");
