@@ -226,6 +226,17 @@ static int name_image(const Image *image, const char *reference, char **ret) {
         return 0;
 }
 
+/* A user other than root must not fill the disk: the configured size is the largest. */
+static uint64_t make_log_size(const Manager *m, const RunOptions *o, uid_t owner) {
+        uint64_t usual = m->config.log_max_size;
+
+        if (o->log_max_size == UINT64_MAX)
+                return usual;
+        if (owner != 0 && usual != 0 && (o->log_max_size == 0 || o->log_max_size > usual))
+                return usual;
+        return o->log_max_size;
+}
+
 /* What cannot fail but for lack of memory, or an image whose configuration makes no sense. */
 static int fill(Manager *m, const RunOptions *o, const Image *image, const ImageDefaults *defaults,
                 ContainerRecord *record) {
@@ -247,8 +258,7 @@ static int fill(Manager *m, const RunOptions *o, const Image *image, const Image
         TRY(free_and_strdup(&record->name, o->name));
         TRY(name_image(image, o->image, &record->image));
         memcpy(record->image_id, image->record->id, sizeof(record->image_id));
-        spec->log_max_size =
-                o->log_max_size != UINT64_MAX ? o->log_max_size : m->config.log_max_size;
+        spec->log_max_size = make_log_size(m, o, record->owner);
         spec->host_network = streq_ptr(o->network, "host");
         spec->host_userns = streq_ptr(o->userns, "host");
         spec->read_only = o->read_only;
