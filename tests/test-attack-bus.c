@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -326,6 +327,21 @@ static void test_unread_streams(void) {
         check_alive("unread streams");
 }
 
+/* A log as large as its writer pleases would fill the disk. */
+static void test_endless_log(void) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *path = attack_run_container(nobody, NULL, "{'log-max-size': <uint64 0>}",
+                                                     "yes | head -c 50331648", &error);
+        g_autofree char *size = NULL;
+
+        g_assert_no_error(error);
+        CHECK(container_wait(path) == 0);
+        shell(&size, NULL,
+              "du -sbc \"$MYDOCKER_SANDBOX\"/state/containers/*/log* | tail -n 1 | cut -f1");
+        CHECK(atoi(size) > 1024 * 1024 && atoi(size) < 40 * 1024 * 1024);
+        attack_remove(nobody, path);
+}
+
 static bool may_exec(GDBusConnection *caller, const char *path) {
         g_autoptr(GVariant) reply =
                 bus_try(caller, NULL, NULL, NULL, path, "ExecCollect", "(['true'], @a{sv} {})");
@@ -364,6 +380,7 @@ int main(int argc, char *argv[]) {
         harness_add("/attack-bus/wire", test_wire);
         harness_add("/attack-bus/slots", test_slots);
         harness_add("/attack-bus/unread-streams", test_unread_streams);
+        harness_add("/attack-bus/endless-log", test_endless_log);
         harness_add("/attack-bus/names-in-rules", test_names_in_rules);
         return attack_run();
 }
