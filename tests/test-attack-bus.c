@@ -252,8 +252,6 @@ static void test_slots(void) {
                 guint n, limit; /* calls, and how many may be granted */
         } cases[] = {
                 {"OpenLogs", "({'follow': <true>},)", 90, 64},
-                {"Attach", "(@a{sv} {},)", 60, 16},
-                {"Exec", "(['sleep', '1000'], {'open-stdin': <true>})", 90, 72},
         };
         g_autoptr(GError) error = NULL;
         g_autofree char *path =
