@@ -96,6 +96,18 @@ static void test_refused(void) {
         expect(0, "", "", "mydocker run --rm --pull never --privileged=false busybox true");
 }
 
+static void test_inspect(void) {
+        expect(0, "*", "",
+               "mydocker create --name shown --init --ulimit nofile=5:6 --ulimit core=unlimited "
+               "--device /dev/null:/dev/x busybox true");
+        expect(0,
+               "*\"Devices\": [*\"PathOnHost\": \"/dev/null\",*\"PathInContainer\": \"/dev/x\"*"
+               "\"Init\": true,*\"Name\": \"nofile\",*\"Soft\": 5,*\"Hard\": 6*"
+               "\"Name\": \"core\",*\"Soft\": -1,*\"Hard\": -1*",
+               "", "mydocker inspect shown");
+        expect(0, "shown\n", "", "mydocker rm shown");
+}
+
 static void test_port(void) {
         expect(0, "*", "", "mydocker run -d --name silent busybox sleep 1000");
         expect(0, "", "", "mydocker port silent");
@@ -156,6 +168,7 @@ int main(int argc, char **argv) {
         harness_add("/run-options/devices", test_devices);
         harness_add("/run-options/labels", test_labels);
         harness_add("/run-options/refused", test_refused);
+        harness_add("/run-options/inspect", test_inspect);
         harness_add("/run-options/port", test_port);
         harness_add("/run-options/top", test_top);
         harness_add("/run-options/events", test_events);

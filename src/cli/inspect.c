@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/inspect.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/human.h"
@@ -130,7 +131,73 @@ static int add_restart_policy(Json *host, const char *policy) {
         return json_add_int(json, "MaximumRetryCount", max);
 }
 
-static int add_host_config(Json *json, const Container *c) {
+static int64_t limit_value(const char *s) {
+        return streq(s, "unlimited") ? -1 : strtoll(s, NULL, 10);
+}
+
+/* "nofile=1024:4096", the second number as the first when it is missing. */
+static int add_ulimit(Json *array, const char *ulimit) {
+        Json *json = json_object_new_object();
+        _cleanup_free_ char *name = NULL, *soft = NULL;
+        size_t n = strcspn(ulimit, "=");
+        const char *value = ulimit + n + (ulimit[n] == '='), *hard = strchr(value, ':');
+
+        if (!json || json_object_array_add(array, json) < 0) {
+                json_object_put(json);
+                return -ENOMEM;
+        }
+        name = strndup(ulimit, n);
+        soft = strndup(value, strcspn(value, ":"));
+        if (!name || !soft)
+                return -ENOMEM;
+        TRY(json_add_string(json, "Name", name));
+        TRY(json_add_int(json, "Soft", limit_value(soft)));
+        return json_add_int(json, "Hard", limit_value(hard ? hard + 1 : soft));
+}
+
+static int add_device(Json *array, Json *device) {
+        Json *json = json_object_new_object();
+        const char *source = "", *target = "";
+
+        if (!json || json_object_array_add(array, json) < 0) {
+                json_object_put(json);
+                return -ENOMEM;
+        }
+        TRY(json_peek_string(device, "source", &source));
+        TRY(json_peek_string(device, "target", &target));
+        TRY(json_add_string(json, "PathOnHost", source));
+        TRY(json_add_string(json, "PathInContainer", target));
+        return json_add_string(json, "CgroupPermissions", "rwm");
+}
+
+/* What only GetConfig tells. */
+static int add_process_config(Json *host, Json *config) {
+        Json *spec = NULL, *process = NULL, *from = NULL, *devices, *ulimits;
+        _cleanup_strv_free_ char **limits = NULL;
+        bool init = false;
+
+        TRY(json_get_object(config, "spec", &spec));
+        if (!spec)
+                return 0;
+        TRY(json_get_object(spec, "process", &process));
+        TRY(json_get_array(spec, "devices", &from));
+        devices = json_object_new_array();
+        TRY(json_add(host, "Devices", devices));
+        for (size_t i = 0; from && i < json_object_array_length(from); i++)
+                TRY(add_device(devices, json_object_array_get_idx(from, i)));
+        if (!process)
+                return 0;
+        TRY(json_get_bool(process, "init", &init));
+        TRY(json_add_bool(host, "Init", init));
+        TRY(json_get_strv(process, "ulimits", &limits));
+        ulimits = json_object_new_array();
+        TRY(json_add(host, "Ulimits", ulimits));
+        for (char **limit = limits; limit && *limit; limit++)
+                TRY(add_ulimit(ulimits, *limit));
+        return 0;
+}
+
+static int add_host_config(Json *json, const Container *c, Json *config) {
         Json *host = json_add_new_object(json, "HostConfig");
 
         if (!host)
@@ -142,7 +209,8 @@ static int add_host_config(Json *json, const Container *c) {
         TRY(json_add_int(host, "CpuShares", (int64_t)c->cpu_shares));
         TRY(json_add_string(host, "CpusetCpus", c->cpuset ?: ""));
         TRY(json_add_int(host, "PidsLimit", (int64_t)c->pids));
-        return add_restart_policy(host, c->restart ?: "no");
+        TRY(add_restart_policy(host, c->restart ?: "no"));
+        return config ? add_process_config(host, config) : 0;
 }
 
 static int add_mount(Json *mounts, const char *volume) {
@@ -217,7 +285,7 @@ static int fill_container(Json *json, const Container *c, Json *config) {
         TRY(json_add_int(json, "RestartCount", c->restart_count));
         TRY(json_add_int(json, "Owner", c->owner));
         TRY(json_add_string(json, "CgroupPath", c->cgroup ?: ""));
-        TRY(add_host_config(json, c));
+        TRY(add_host_config(json, c, config));
         TRY(add_mounts(json, c));
         return add_config(json, c, config);
 }
