@@ -15,7 +15,6 @@
 #include "worker/walk.h"
 #include "worker/xattr.h"
 
-#define ID_NOBODY 65534
 /* Each level of the copy holds a descriptor. */
 #define DEPTH_MAX 2048
 /* Up to this size reading and writing is cheaper than having the kernel copy. */
@@ -26,13 +25,6 @@ typedef struct TreeCopy {
         Links links;
         int to[DEPTH_MAX]; /* the directories on the way down */
 } TreeCopy;
-
-static uint32_t shift_back(const Copy *copy, uint32_t id) {
-        if (copy->id_base == 0)
-                return id;
-        return id >= copy->id_base && id - copy->id_base < ID_RANGE ? id - copy->id_base :
-                                                                      ID_NOBODY;
-}
 
 static int write_failed(int number, const char *path, Error *e) {
         return error_set(e, number, "write", "copying /%s", path);
@@ -120,8 +112,9 @@ static int copy_data(Copy *copy, int from, int to, const struct stat *st) {
 static int copy_metadata(Copy *copy, int from, const struct stat *st, int to) {
         _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
 
-        TRY(xattrs_read(from, copy->layer ? XATTR_LAYER : XATTR_ARCHIVE, copy->id_base, &xattrs));
-        if (fchown(to, shift_back(copy, st->st_uid), shift_back(copy, st->st_gid)) < 0 ||
+        TRY(xattrs_read(from, copy->id_base, &xattrs));
+        if (fchown(to, id_unshift(st->st_uid, copy->id_base),
+                   id_unshift(st->st_gid, copy->id_base)) < 0 ||
             fchmod(to, st->st_mode & 07777) < 0)
                 return -errno;
         return xattrs_write(to, &xattrs);
@@ -132,8 +125,27 @@ int copy_directory_metadata(Copy *copy, int from, const struct stat *st, int to,
         int r;
 
         r = copy_metadata(copy, from, st, to);
+        /* Entries that are made in it would get it. */
+        if (r >= 0)
+                r = xattr_remove(to, XATTR_ACL_DEFAULT);
         if (r >= 0 && copy->layer && overlay_is_opaque(from))
                 r = overlay_set_opaque(to);
+        return r < 0 ? write_failed(r, path, e) : 0;
+}
+
+int copy_directory_finish(Copy *copy, int from, const struct stat *st, int to, const char *path,
+                          Error *e) {
+        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
+        _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
+        const Xattr *acl;
+        int r;
+
+        r = xattrs_read(from, copy->id_base, &xattrs);
+        acl = xattrs_find(&xattrs, XATTR_ACL_DEFAULT);
+        if (r >= 0 && acl)
+                r = xattr_write(to, acl->name, acl->value, acl->size);
+        if (r >= 0 && futimens(to, times) < 0)
+                r = -errno;
         return r < 0 ? write_failed(r, path, e) : 0;
 }
 
@@ -170,8 +182,8 @@ int copy_file(Copy *copy, int from_dir, int to_dir, const char *name, const char
 static int finish_special(Copy *copy, const WalkEntry *entry, int to_dir, Error *e) {
         const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry->st.st_mtim};
 
-        if (fchownat(to_dir, entry->name, shift_back(copy, entry->st.st_uid),
-                     shift_back(copy, entry->st.st_gid), AT_SYMLINK_NOFOLLOW) < 0 ||
+        if (fchownat(to_dir, entry->name, id_unshift(entry->st.st_uid, copy->id_base),
+                     id_unshift(entry->st.st_gid, copy->id_base), AT_SYMLINK_NOFOLLOW) < 0 ||
             (S_ISFIFO(entry->st.st_mode) &&
              fchmodat(to_dir, entry->name, entry->st.st_mode & 07777, 0) < 0) ||
             utimensat(to_dir, entry->name, times, AT_SYMLINK_NOFOLLOW) < 0)
@@ -223,11 +235,10 @@ static int enter_directory(TreeCopy *tree, const WalkEntry *entry, Error *e) {
 }
 
 static int leave_directory(void *userdata, const WalkEntry *entry, Error *e) {
-        const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, entry->st.st_mtim};
         TreeCopy *tree = userdata;
 
-        if (futimens(tree->to[entry->depth], times) < 0)
-                return write_failed(errno, entry->path, e);
+        TRY(copy_directory_finish(tree->copy, entry->fd, &entry->st, tree->to[entry->depth],
+                                  entry->path, e));
         if (entry->depth > 0)
                 tree->to[entry->depth] = safe_close(tree->to[entry->depth]);
         return 0;

@@ -33,6 +33,11 @@ int copy_tree(Copy *copy, int from, int to, Error *e);
 int copy_file(Copy *copy, int from_dir, int to_dir, const char *name, const char *path, Error *e);
 
 /* Gives directory `to` the owner, mode and attributes of the directory `from` (both open for
- * reading), but not its time, which making something in it would change. */
+ * reading), but not what copy_directory_finish() does. */
 int copy_directory_metadata(Copy *copy, int from, const struct stat *st, int to, const char *path,
                             Error *e);
+
+/* When nothing more is made in it: its time, which that would change, and the default ACL, which
+ * its entries would get. */
+int copy_directory_finish(Copy *copy, int from, const struct stat *st, int to, const char *path,
+                          Error *e);

@@ -20,15 +20,45 @@ void dirs_done(Dirs *dirs) {
         for (size_t i = 0; i < dirs->n; i++) {
                 safe_close(dirs->items[i].fd);
                 free(dirs->items[i].name);
+                free(dirs->items[i].acl);
         }
         free(dirs->items);
         *dirs = DIRS_INIT;
+}
+
+int dirs_set_acl(Dirs *dirs, const void *value, size_t size) {
+        Dir *dir = dirs_last(dirs);
+        void *copy = malloc(size);
+
+        if (!copy)
+                return -ENOMEM;
+        memcpy(copy, value, size);
+        free(dir->acl);
+        dir->acl = copy;
+        dir->acl_size = size;
+        dirs->acls = true;
+        return 0;
+}
+
+/* From a directory that was left before and is entered again. */
+static int take_acl(Dirs *dirs) {
+        _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
+        int fd = dirs_last(dirs)->fd;
+        const Xattr *acl;
+
+        TRY(xattrs_read(fd, 0, &xattrs));
+        acl = xattrs_find(&xattrs, XATTR_ACL_DEFAULT);
+        if (!acl)
+                return 0;
+        TRY(dirs_set_acl(dirs, acl->value, acl->size));
+        return xattr_remove(fd, XATTR_ACL_DEFAULT);
 }
 
 /* Takes `fd`. A directory that was there keeps its time whatever is made in it. */
 static int append(Dirs *dirs, int fd, const char *name, Error *e) {
         struct stat st;
         Dir dir = {.fd = fd};
+        int r;
 
         if (fstat(fd, &st) < 0) {
                 safe_close(fd);
@@ -53,7 +83,8 @@ static int append(Dirs *dirs, int fd, const char *name, Error *e) {
         dir.time = st.st_mtim;
         dir.setgid = st.st_mode & S_ISGID;
         dirs->items[dirs->n++] = dir;
-        return 0;
+        r = dirs->acls ? take_acl(dirs) : 0;
+        return r < 0 ? error_set(e, r, "write", "taking the ACL of the directory %s", name) : 0;
 }
 
 int dirs_init(Dirs *dirs, int root_fd, bool layer, const int *lowers, size_t n_lowers, Error *e) {
@@ -81,11 +112,18 @@ int dirs_leave(Dirs *dirs, size_t n, Error *e) {
                 Dir *dir = &dirs->items[--dirs->n];
                 const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, dir->time};
 
+                if (r >= 0 && dir->acl) {
+                        r = xattr_write(dir->fd, XATTR_ACL_DEFAULT, dir->acl, dir->acl_size);
+                        if (r < 0)
+                                error_set(e, r, r == -EINVAL ? "archive" : "write",
+                                          "setting the default ACL of the directory %s", dir->name);
+                }
                 if (r >= 0 && dir->set_time && futimens(dir->fd, times) < 0)
                         r = error_set(e, errno, "write", "setting the time of the directory %s",
                                       dir->name);
                 safe_close(dir->fd);
                 free(dir->name);
+                free(dir->acl);
         }
         return r;
 }
@@ -129,12 +167,14 @@ static int copy_from_below(Dirs *dirs, const char *path, Error *e) {
                                  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
                 if (fd < 0)
                         continue;
-                r = fstat(fd, &st) < 0 ? -errno : xattrs_read(fd, XATTR_LAYER, 0, &xattrs);
+                r = fstat(fd, &st) < 0 ? -errno : xattrs_read(fd, 0, &xattrs);
                 if (r >= 0 && (fchown(dir->fd, st.st_uid, st.st_gid) < 0 ||
                                fchmod(dir->fd, st.st_mode & 07777) < 0))
                         r = -errno;
                 if (r >= 0)
                         r = xattrs_write(dir->fd, &xattrs);
+                if (r >= 0 && xattrs_find(&xattrs, XATTR_ACL_DEFAULT))
+                        r = take_acl(dirs);
                 if (r < 0)
                         return error_set(e, r, "write", "copying the directory %s", path);
                 dir->set_time = true;

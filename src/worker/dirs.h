@@ -3,7 +3,8 @@
 
 /* The directories on the way to where an archive's entry is unpacked, kept open from one entry
  * to the next, since neighbours in an archive are mostly neighbours in the tree. A directory's
- * time is set when it is left: what is made in it would change it. */
+ * time and default ACL are set when it is left: what is made in it would change the one and get the
+ * other. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,9 @@ typedef struct Dir {
         bool set_time; /* to `time`, when it is left */
         struct timespec time;
         bool setgid; /* what is made in it gets its group */
+        /* Its default ACL, which it gets when it is left: what is made in it would inherit it. */
+        void *acl;
+        size_t acl_size;
 } Dir;
 
 typedef struct Dirs {
@@ -25,6 +29,7 @@ typedef struct Dirs {
         Dir *items;
         size_t n, allocated;
         bool layer;
+        bool acls; /* a directory has got a default ACL, and so one that is entered may have one */
         /* Borrowed. */
         const int *lowers;
         size_t n_lowers;
@@ -56,5 +61,8 @@ int dirs_leave(Dirs *dirs, size_t n, Error *e);
  * Return: 1 when it was made, 0 when there is one, or a negative errno (EEXIST: something else
  * is there). */
 int dirs_make(Dirs *dirs, const char *name, mode_t mode);
+
+/* Keeps a default ACL for the last directory. Return: 0 or -ENOMEM. */
+int dirs_set_acl(Dirs *dirs, const void *value, size_t size);
 
 bool is_whiteout(const struct stat *st);

@@ -9,11 +9,15 @@
 #include "worker/dirs.h"
 #include "worker/extract.h"
 #include "worker/tree.h"
+#include "worker/whiteout.h"
 #include "worker/xattr.h"
 
 #define WHITEOUT ".wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
 #define WHITEOUT_META ".wh..wh."
+
+/* How much of a name a message shows. */
+#define SHOWN_MAX 200
 
 struct Extractor {
         int root; /* borrowed */
@@ -31,7 +35,8 @@ struct Extractor {
         size_t allocated_target_text;
         char *target_components[EXTRACT_DEPTH_MAX];
         uint64_t entries, bytes;
-        bool replaced; /* what is open may no longer be what its path names */
+        bool hides_all; /* the root directory is opaque */
+        bool replaced;  /* what is open may no longer be what its path names */
 };
 
 /* What an entry says about its file beyond the contents. */
@@ -42,12 +47,28 @@ typedef struct Metadata {
         struct timespec mtime;
 } Metadata;
 
+/* For messages: the beginning and the end of a name that would leave no room for anything else. */
+static const char *short_path(const Extractor *x, char buffer[static SHOWN_MAX + 8]) {
+        size_t length = strlen(x->path);
+
+        if (length <= SHOWN_MAX)
+                return x->path;
+        snprintf(buffer, SHOWN_MAX + 8, "%.*s…%s", SHOWN_MAX / 2, x->path,
+                 x->path + length - SHOWN_MAX / 2);
+        return buffer;
+}
+
 static int refuse(const Extractor *x, const char *why, Error *e) {
-        return error_set(e, EBADMSG, "archive", "%s: %s", x->path, why);
+        char shown[SHOWN_MAX + 8];
+
+        return error_set(e, EBADMSG, "archive", "%s: %s", short_path(x, shown), why);
 }
 
 /* A step on the entry failed: what the archive asked for may be impossible anywhere. */
 static int failed(const Extractor *x, int number, const char *step, Error *e) {
+        char shown[SHOWN_MAX + 8];
+        const char *path = short_path(x, shown);
+
         switch (abs(number)) {
         case ENAMETOOLONG:
         case ELOOP:
@@ -55,9 +76,9 @@ static int failed(const Extractor *x, int number, const char *step, Error *e) {
         case EISDIR:
         case EINVAL:
         case EFBIG:
-                return error_set(e, number, "archive", "%s: %s", x->path, step);
+                return error_set(e, number, "archive", "%s: %s", path, step);
         default:
-                return error_set(e, number, "write", "%s: %s", x->path, step);
+                return error_set(e, number, "write", "%s: %s", path, step);
         }
 }
 
@@ -135,7 +156,7 @@ static int read_metadata(const Extractor *x, struct archive_entry *entry, Metada
         return 0;
 }
 
-static int write_xattrs(const Extractor *x, int fd, struct archive_entry *entry, Error *e) {
+static int write_xattrs(Extractor *x, int fd, struct archive_entry *entry, Error *e) {
         unsigned char capability[64];
         const char *name;
         const void *value;
@@ -144,7 +165,7 @@ static int write_xattrs(const Extractor *x, int fd, struct archive_entry *entry,
 
         archive_entry_xattr_reset(entry);
         while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-                if (!name || !xattr_travels(name, XATTR_ARCHIVE))
+                if (!name || !xattr_travels(name))
                         continue;
                 if (streq(name, "security.capability")) {
                         if (size > sizeof(capability))
@@ -154,9 +175,15 @@ static int write_xattrs(const Extractor *x, int fd, struct archive_entry *entry,
                                 continue;
                         value = capability;
                 }
-                r = xattr_write(fd, name, value, size);
+                if (streq(name, XATTR_ACL_DEFAULT))
+                        r = fd == dirs_last(&x->dirs)->fd ? dirs_set_acl(&x->dirs, value, size) : 0;
+                else
+                        r = xattr_write(fd, name, value, size);
                 if (r < 0)
-                        return error_set(e, r, r == -EINVAL || r == -E2BIG ? "archive" : "write",
+                        return error_set(e, r,
+                                         r == -EINVAL || r == -E2BIG || r == -EOPNOTSUPP ?
+                                                 "archive" :
+                                                 "write",
                                          "%s: setting the attribute %s", x->path, name);
         }
         return 0;
@@ -175,7 +202,7 @@ static int make_room(Extractor *x, const char *name, Error *e) {
 
 /* Sets what open(2) or mkdir(2) did not. A change of the owner takes set-id bits and file
  * capabilities away, so these come after it. */
-static int set_metadata(const Extractor *x, int fd, const Metadata *m, bool inherits, mode_t has,
+static int set_metadata(Extractor *x, int fd, const Metadata *m, bool inherits, mode_t has,
                         struct archive_entry *entry, Error *e) {
         if ((m->uid != 0 || m->gid != 0 || inherits) && fchown(fd, m->uid, m->gid) < 0)
                 return failed(x, errno, "setting its owner", e);
@@ -382,6 +409,10 @@ static int add_whiteout(Extractor *x, const char *name, Error *e) {
         struct stat st;
         int r;
 
+        if (streq(name, WHITEOUT_OPAQUE) && x->n_components == 1) {
+                x->hides_all = true;
+                return 0;
+        }
         if (streq(name, WHITEOUT_OPAQUE)) {
                 r = overlay_set_opaque(dir_fd);
                 return r < 0 ? failed(x, r, "marking the directory as opaque", e) : 0;
@@ -452,6 +483,13 @@ int extractor_add(Extractor *x, Reader *reader, struct archive_entry *entry, Err
 }
 
 int extractor_finish(Extractor *x, uint64_t *ret_size, Error *e) {
+        int r = 0;
+
         *ret_size = x->bytes;
+        TRY(dirs_leave(&x->dirs, 1, e));
+        if (x->hides_all)
+                r = whiteout_all(x->root, x->dirs.lowers, x->dirs.n_lowers);
+        if (r < 0)
+                return error_set(e, r, "write", "hiding what lies below");
         return dirs_leave(&x->dirs, 0, e);
 }

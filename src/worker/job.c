@@ -6,6 +6,7 @@
 
 #include "protocol/message.h"
 #include "shared/log.h"
+#include "shared/strutil.h"
 #include "worker/job.h"
 
 #define PROGRESS_INTERVAL_NS (200 * 1000 * 1000)
@@ -66,6 +67,15 @@ void job_progress(Job *job, double fraction) {
                 (void)message_send(job->socket, json, NULL, 0);
 }
 
+/* Names come from archives: as messages they must be text, and nothing that a terminal obeys. */
+static void make_printable(char *text) {
+        bool is_text = utf8_is_valid(text);
+
+        for (char *p = text; *p; p++)
+                if ((unsigned char)*p < ' ' || *p == 127 || (!is_text && (unsigned char)*p > 127))
+                        *p = '?';
+}
+
 int job_finish(Job *job, Json *done, const Error *error) {
         _cleanup_json_ Json *json = json_object_new_object();
 
@@ -73,8 +83,10 @@ int job_finish(Job *job, Json *done, const Error *error) {
                 return -ENOMEM;
         if (error->number != 0) {
                 Json *description = NULL;
+                Error printable = *error;
 
-                TRY(error_to_json(error, &description));
+                make_printable(printable.text);
+                TRY(error_to_json(&printable, &description));
                 TRY(json_add(json, "error", description));
         } else
                 TRY(json_add(json, "done", json_object_get(done)));

@@ -111,6 +111,24 @@ static int take_history(Manifest *manifest, Json *image) {
         return 0;
 }
 
+/* What the daemon will read of it has the types that it expects. */
+static int check_config(Json *config) {
+        static const char *const lists[] = {"Env", "Cmd", "Entrypoint"};
+        static const char *const strings[] = {"WorkingDir", "User", "StopSignal"};
+        static const char *const objects[] = {"Labels", "ExposedPorts"};
+        _cleanup_strv_free_ char **list = NULL;
+        const char *string;
+        Json *object;
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                TRY(json_get_strv(config, lists[i], &list));
+        for (size_t i = 0; i < ELEMENTSOF(strings); i++)
+                TRY(json_peek_string(config, strings[i], &string));
+        for (size_t i = 0; i < ELEMENTSOF(objects); i++)
+                TRY(json_get_object(config, objects[i], &object));
+        return 0;
+}
+
 static int take(Manifest *manifest, Json *image, const char *name, Error *e) {
         const char *created = NULL;
         Json *config = NULL;
@@ -120,8 +138,12 @@ static int take(Manifest *manifest, Json *image, const char *name, Error *e) {
         TRY(take_diff_ids(manifest, image, name, e));
         /* null is what some tools write for nothing. */
         if (json_object_object_get_ex(image, "config", &config) && config) {
-                if (!json_object_is_type(config, json_type_object))
-                        return bad(name, "it is not as it should be", e);
+                int r = json_object_is_type(config, json_type_object) ? check_config(config) :
+                                                                        -EBADMSG;
+
+                if (r < 0)
+                        return r == -ENOMEM ? error_oom(e) :
+                                              bad(name, "its config is not as it should be", e);
                 manifest->config = json_object_get(config);
         }
         if (json_peek_string(image, "created", &created) > 0)

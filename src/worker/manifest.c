@@ -220,6 +220,29 @@ static int choose(Manifest *manifest, Json *index, const char *name, const char 
         return *ret ? 0 : bad(name, "there is no image for this machine in it", e);
 }
 
+/* Archives also hold charts, signatures, or layers that are encrypted. A descriptor that says nothing
+ * of its type is taken for what it should be. */
+static int check_type(Json *descriptor, const char *const *prefixes, const char *name,
+                      const char *what, Error *e) {
+        const char *type = NULL;
+        bool known = false;
+
+        if (json_peek_string(descriptor, "mediaType", &type) < 0)
+                return bad_json(-EBADMSG, name, e);
+        if (isempty(type))
+                return 0;
+        for (; *prefixes; prefixes++)
+                known |= startswith(type, *prefixes) != NULL;
+        if (known && !strchr(type, ' ') && !strstr(type, "+encrypted"))
+                return 0;
+        return error_set(e, EBADMSG, "archive", "%s: %s: %s", name, what, type);
+}
+
+static const char *const layer_types[] = {"application/vnd.oci.image.layer.",
+                                          "application/vnd.docker.image.rootfs.", NULL};
+static const char *const config_types[] = {"application/vnd.oci.image.config.",
+                                           "application/vnd.docker.container.image.", NULL};
+
 static int oci_layers(const Members *members, Manifest *manifest, Json *layers, const char *name,
                       Error *e) {
         TRY(allocate_layers(manifest, json_object_array_length(layers), name, e));
@@ -233,6 +256,7 @@ static int oci_layers(const Members *members, Manifest *manifest, Json *layers, 
                     json_peek_string(descriptor, "digest", &digest) <= 0)
                         return bad_json(-EBADMSG, name, e);
                 TRY(blob_name(digest, blob, e));
+                TRY(check_type(descriptor, layer_types, blob, "no layer", e));
                 layer->member = members_find(members, blob);
                 if (!layer->member)
                         return bad(blob, "a layer is missing", e);
@@ -269,6 +293,7 @@ static int read_oci(const Members *members, Manifest *manifest, Error *e) {
                 return bad_json(-EBADMSG, name, e);
         TRY(oci_layers(members, manifest, layers, name, e));
         TRY(blob_name(digest, blob, e));
+        TRY(check_type(descriptor, config_types, blob, "no image", e));
         return manifest_read_config(manifest, members, blob, digest_hex(digest), e);
 }
 

@@ -11,33 +11,23 @@
 #include "worker/walk.h"
 #include "worker/xattr.h"
 
-/* The user and group of ids that a container does not have. */
-#define ID_NOBODY 65534
-
 typedef struct Pack {
         const PackOptions *options;
         Sink *sink;
         Links links;
+        Holes holes;    /* unless the caller keeps them */
         uint64_t start; /* of this tree in the sink */
         char *text;     /* for names that are made up */
         size_t allocated_text;
 } Pack;
-
-static uint32_t shift_back(const Pack *pack, uint32_t id) {
-        uint32_t base = pack->options->id_base;
-
-        if (base == 0)
-                return id;
-        return id >= base && id - base < ID_RANGE ? id - base : ID_NOBODY;
-}
 
 static TarEntry tar_entry(const Pack *pack, const struct stat *st, TarType type, const char *path) {
         return (TarEntry){
                 .type = type,
                 .path = path,
                 .mode = st->st_mode & 07777,
-                .uid = shift_back(pack, st->st_uid),
-                .gid = shift_back(pack, st->st_gid),
+                .uid = id_unshift(st->st_uid, pack->options->id_base),
+                .gid = id_unshift(st->st_gid, pack->options->id_base),
                 .mtime = st->st_mtim,
         };
 }
@@ -65,7 +55,7 @@ static int put_directory(Pack *pack, const WalkEntry *entry, Error *e) {
         TarEntry tar;
         int r;
 
-        r = xattrs_read(entry->fd, XATTR_ARCHIVE, pack->options->id_base, &xattrs);
+        r = xattrs_read(entry->fd, pack->options->id_base, &xattrs);
         if (r < 0)
                 return error_set(e, r, "read", "reading the attributes of /%s", entry->path);
         if (entry->depth == 0)
@@ -100,6 +90,23 @@ static int put_hardlink(Pack *pack, const WalkEntry *entry, Error *e) {
         return r < 0 ? r : 1;
 }
 
+static int put_data(Pack *pack, const TarEntry *tar, int fd, Error *e) {
+        const TarRange whole = {.size = tar->size};
+        const TarRange *ranges = tar->map ? tar->map->ranges : &whole;
+        size_t n = tar->map ? tar->map->n : 1;
+        uint64_t size = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (ranges[i].size == 0)
+                        continue;
+                if (ranges[i].offset > 0 && lseek(fd, (off_t)ranges[i].offset, SEEK_SET) < 0)
+                        return error_set(e, errno, "read", "reading /%s", tar->path);
+                TRY(sink_file(pack->sink, fd, ranges[i].size, tar->path, e));
+                size += ranges[i].size;
+        }
+        return tar_pad(pack->sink, size, e);
+}
+
 static int put_file(Pack *pack, const WalkEntry *entry, Error *e) {
         _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
         _cleanup_close_ int fd = -EBADF;
@@ -118,17 +125,17 @@ static int put_file(Pack *pack, const WalkEntry *entry, Error *e) {
                 return error_set(e, errno, "read", "examining /%s", entry->path);
         if (!S_ISREG(st.st_mode))
                 return 0;
-        r = xattrs_read(fd, XATTR_ARCHIVE, pack->options->id_base, &xattrs);
+        r = xattrs_read(fd, pack->options->id_base, &xattrs);
         if (r < 0)
                 return error_set(e, r, "read", "reading the attributes of /%s", entry->path);
         tar = tar_entry(pack, &st, TAR_FILE, entry->path);
         tar.size = (uint64_t)st.st_size;
         tar.xattrs = &xattrs;
+        r = holes_find(pack->options->holes ?: &pack->holes, fd, &st, &tar.map);
+        if (r < 0)
+                return error_set(e, r, "read", "looking for the holes of /%s", entry->path);
         TRY(tar_header(pack->sink, &tar, e));
-        if (tar.size == 0)
-                return 0;
-        TRY(sink_file(pack->sink, fd, tar.size, entry->path, e));
-        return tar_pad(pack->sink, tar.size, e);
+        return put_data(pack, &tar, fd, e);
 }
 
 static int put_symlink(Pack *pack, const WalkEntry *entry, Error *e) {
@@ -211,6 +218,7 @@ int pack_tree(int root_fd, const PackOptions *options, Sink *sink, Error *e) {
 
         r = walk(root_fd, &handler, e);
         links_done(&pack.links);
+        holes_done(&pack.holes);
         free(pack.text);
         if (r < 0)
                 return r;

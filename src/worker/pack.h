@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker/holes.h"
 #include "worker/job.h"
 #include "worker/sink.h"
 
@@ -15,6 +16,9 @@ typedef struct PackOptions {
         uint32_t id_base;
         /* A layer: overlay's whiteouts and opaque marks become those of OCI archives. */
         bool layer;
+        /* The holes of sparse files, for packing the same tree a second time to the same bytes; NULL:
+         * they are not kept. Borrowed. */
+        Holes *holes;
         /* For progress: this part of all the work, `before` and `share` of 1, is to put out
          * `expected` bytes. NULL: none. */
         Job *job;

@@ -27,6 +27,7 @@ typedef struct Image {
         Sink sink;
         struct timespec created;
         Part layers[FD_PASS_MAX];
+        Holes holes[FD_PASS_MAX]; /* of the files in each layer */
         size_t n_layers;
         Part config;
         Json *config_json;
@@ -39,7 +40,7 @@ static int measure_layers(Image *image, Error *e) {
 
         image->n_layers = job->n_fds - 1;
         for (size_t i = 0; i < image->n_layers; i++) {
-                const PackOptions options = {.layer = true};
+                const PackOptions options = {.layer = true, .holes = &image->holes[i]};
                 _cleanup_(digest_freep) Digest *digest = NULL;
                 _cleanup_(sink_done) Sink sink = SINK_INIT;
                 Part *part = &image->layers[i];
@@ -47,6 +48,7 @@ static int measure_layers(Image *image, Error *e) {
                 TRY(digest_new(&digest, e));
                 TRY(sink_init(&sink, -EBADF, digest, e));
                 TRY(pack_tree(job->fds[1 + i], &options, &sink, e));
+                holes_end_walk(&image->holes[i]);
                 TRY(sink_flush(&sink, e));
                 TRY(digest_finish(digest, part->digest, e));
                 part->size = sink.total;
@@ -61,6 +63,7 @@ static int put_layer(Image *image, size_t i, const char *name, Error *e) {
         const Part *part = &image->layers[i];
         const PackOptions options = {
                 .layer = true,
+                .holes = &image->holes[i],
                 .job = image->job,
                 .expected = part->size,
                 .before = DIGEST_SHARE + (1 - DIGEST_SHARE) * (double)i / (double)image->n_layers,
@@ -292,6 +295,8 @@ static void image_freep(Image **image) {
         if (!*image)
                 return;
         sink_done(&(*image)->sink);
+        for (size_t i = 0; i < (*image)->n_layers; i++)
+                holes_done(&(*image)->holes[i]);
         json_object_put((*image)->config_json);
         free(*image);
 }

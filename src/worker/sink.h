@@ -27,6 +27,6 @@ int sink_flush(Sink *sink, Error *e);
 int sink_put(Sink *sink, const void *data, size_t size, Error *e);
 int sink_zeros(Sink *sink, uint64_t size, Error *e);
 
-/* Puts in exactly `size` bytes of an open file from its beginning: one that has become shorter
+/* Puts in exactly `size` bytes of an open file from its offset on: one that has become shorter
  * is filled up with zeros, as tar(1) does. `name` is for messages. */
 int sink_file(Sink *sink, int fd, uint64_t size, const char *name, Error *e);

@@ -102,18 +102,48 @@ static int add_time(Records *records, const struct timespec *time) {
         return add_text(records, "mtime", text);
 }
 
-static int collect(Records *records, const TarEntry *entry) {
+/* GNU's sparse format 1.0, which libarchive, Go and all tars know: the entry itself goes by another
+ * name, its contents begin with the map. */
+static int add_sparse(Records *records, const TarEntry *entry) {
+        TRY(add_text(records, "GNU.sparse.major", "1"));
+        TRY(add_text(records, "GNU.sparse.minor", "0"));
+        TRY(add_text(records, "GNU.sparse.name", entry->path));
+        return add_number(records, "GNU.sparse.realsize", entry->size);
+}
+
+/* The map as text, decimal numbers in lines. Return: 0 or -ENOMEM. */
+static int make_map(const TarMap *map, Records *ret, uint64_t *ret_data) {
+        char *text = malloc((2 * map->n + 1) * sizeof("18446744073709551615"));
+        size_t size;
+
+        if (!text)
+                return -ENOMEM;
+        size = (size_t)sprintf(text, "%zu\n", map->n);
+        *ret_data = 0;
+        for (size_t i = 0; i < map->n; i++) {
+                size += (size_t)sprintf(text + size, "%llu\n%llu\n",
+                                        (unsigned long long)map->ranges[i].offset,
+                                        (unsigned long long)map->ranges[i].size);
+                *ret_data += map->ranges[i].size;
+        }
+        *ret = (Records){.text = text, .size = size};
+        return 0;
+}
+
+static int collect(Records *records, const TarEntry *entry, uint64_t packed_size) {
         const struct timespec *mtime = &entry->mtime;
 
         /* Readers take the names of extended headers as UTF-8 unless told otherwise. */
         if (!utf8_is_valid(entry->path) || (entry->link && !utf8_is_valid(entry->link)))
                 TRY(add_text(records, "hdrcharset", "BINARY"));
-        if (strlen(entry->path) > sizeof(((Header *)0)->name))
+        if (entry->map)
+                TRY(add_sparse(records, entry));
+        else if (strlen(entry->path) > sizeof(((Header *)0)->name))
                 TRY(add_text(records, "path", entry->path));
         if (entry->link && strlen(entry->link) > sizeof(((Header *)0)->link))
                 TRY(add_text(records, "linkpath", entry->link));
-        if (entry->size > SIZE_MAX_OCTAL)
-                TRY(add_number(records, "size", entry->size));
+        if (packed_size > SIZE_MAX_OCTAL)
+                TRY(add_number(records, "size", packed_size));
         if (entry->uid > ID_MAX)
                 TRY(add_number(records, "uid", entry->uid));
         if (entry->gid > ID_MAX)
@@ -176,20 +206,33 @@ static int put_header(Sink *sink, const TarEntry *entry, char type, const char *
 }
 
 int tar_header(Sink *sink, const TarEntry *entry, Error *e) {
-        _cleanup_(records_done) Records records = {};
+        _cleanup_(records_done) Records records = {}, map = {};
+        char name[sizeof(((Header *)0)->name) + 1];
+        const char *path = entry->path;
+        uint64_t size = entry->size;
 
-        if (collect(&records, entry) < 0)
+        if (entry->map) {
+                if (make_map(entry->map, &map, &size) < 0)
+                        return error_oom(e);
+                size += map.size + (-map.size & (TAR_BLOCK - 1));
+        }
+        if (collect(&records, entry, size) < 0)
                 return error_oom(e);
         if (records.size > 0) {
                 const TarEntry extended = {.mode = 0644, .mtime.tv_sec = entry->mtime.tv_sec};
-                char name[sizeof(((Header *)0)->name) + 1];
 
                 snprintf(name, sizeof(name), "PaxHeaders/%.80s", entry->path);
                 TRY(put_header(sink, &extended, 'x', name, records.size, e));
                 TRY(sink_put(sink, records.text, records.size, e));
                 TRY(tar_pad(sink, records.size, e));
         }
-        return put_header(sink, entry, (char)entry->type, entry->path, entry->size, e);
+        if (entry->map) {
+                snprintf(name, sizeof(name), "GNUSparseFile.0/%.80s", entry->path);
+                path = name;
+        }
+        TRY(put_header(sink, entry, (char)entry->type, path, size, e));
+        TRY(sink_put(sink, map.text, map.size, e));
+        return tar_pad(sink, map.size, e);
 }
 
 int tar_pad(Sink *sink, uint64_t size, Error *e) {

@@ -23,6 +23,17 @@ typedef enum TarType {
         TAR_FIFO = '6',
 } TarType;
 
+/* Where a sparse file has data, in order; the last piece, which may be empty, ends where the file
+ * does. */
+typedef struct TarRange {
+        uint64_t offset, size;
+} TarRange;
+
+typedef struct TarMap {
+        TarRange *ranges;
+        size_t n;
+} TarMap;
+
 typedef struct TarEntry {
         TarType type;
         /* Relative; for a directory with a slash at the end. Any bytes but NUL, any length. */
@@ -30,8 +41,10 @@ typedef struct TarEntry {
         const char *link; /* of links */
         mode_t mode;
         uint32_t uid, gid;
-        /* Of files; the contents follow by sink_put() or sink_file(), then tar_pad(). */
+        /* Of files; the contents follow by sink_put() or sink_file(), then tar_pad(). With a map
+         * only the pieces that it names follow. */
         uint64_t size;
+        const TarMap *map; /* NULL: the file has no holes */
         struct timespec mtime;
         dev_t device;
         const Xattrs *xattrs; /* may be NULL */

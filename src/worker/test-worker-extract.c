@@ -259,6 +259,46 @@ static void test_types(void) {
         clear_staging();
 }
 
+/* user::rw-,user:1000:r--,group::r--,mask::r--,other::---, as the kernel stores it */
+#define ACL                                                                                        \
+        "\2\0\0\0"                                                                                 \
+        "\1\0\6\0\377\377\377\377\2\0\4\0\350\3\0\0\4\0\4\0\377\377\377\377"                       \
+        "\20\0\4\0\377\377\377\377\40\0\0\0\377\377\377\377"
+
+/* A default ACL is the directory's, and nobody inherits it on the way in; not when it is entered again
+ * later, either. */
+static void test_acls(void) {
+        static const char acl[] = ACL;
+        char value[64];
+        struct stat st;
+
+        check_accepted((Item[]){
+                {"d", S_IFDIR, 0755, NULL, "system.posix_acl_default", acl, sizeof(acl) - 1},
+                {"d/file", S_IFREG, 0644, "x"},
+                {"d/sub", S_IFDIR, 0755},
+                {"d/own", S_IFREG, 0640, "x", "system.posix_acl_access", acl, sizeof(acl) - 1},
+                {"other", S_IFREG, 0644, "x"},
+                {"d/later", S_IFREG, 0644, "x"},
+                {"d/implied/file", S_IFREG, 0666, "x"},
+                END});
+        CHECK_INT(getxattr("staging/0/d", "system.posix_acl_default", value, sizeof(value)),
+                  sizeof(acl) - 1);
+        CHECK(memcmp(value, acl, sizeof(acl) - 1) == 0);
+        CHECK_INT(getxattr("staging/0/d/own", "system.posix_acl_access", value, sizeof(value)),
+                  sizeof(acl) - 1);
+        CHECK_INT(listxattr("staging/0/d/file", NULL, 0), 0);
+        CHECK_INT(listxattr("staging/0/d/sub", NULL, 0), 0);
+        CHECK_INT(listxattr("staging/0/d/later", NULL, 0), 0);
+        CHECK_INT(listxattr("staging/0/d/implied", NULL, 0), 0);
+        CHECK_INT(listxattr("staging/0/d/implied/file", NULL, 0), 0);
+        CHECK(stat("staging/0/d/implied/file", &st) >= 0);
+        CHECK_INT(st.st_mode, S_IFREG | 0666);
+        clear_staging();
+
+        check_refused((Item[]){
+                {"file", S_IFREG, 0644, "x", "system.posix_acl_access", "nonsense", 8}, END});
+}
+
 /* An archive that was cut off anywhere is refused, whatever is whole of it. */
 static void test_truncated(void) {
         const Item items[] = {{"dir", S_IFDIR, 0755},
@@ -364,6 +404,7 @@ int main(void) {
         test_links();
         test_replacing();
         test_types();
+        test_acls();
         test_truncated();
         test_not_archives();
         test_compressed();

@@ -167,15 +167,10 @@ static int copy_target(Way *way, Copy *copy, const char *name, const char *path,
         return 0;
 }
 
-/* Making something in the directories on the way has changed their time. */
-static int set_times(const Way *way, Error *e) {
-        for (size_t i = way->n; i-- > 0;) {
-                const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
-                                                  way->steps[i].st.st_mtim};
-
-                if (futimens(way->steps[i].to, times) < 0)
-                        return error_set(e, errno, "write", "setting a directory's time");
-        }
+static int finish_directories(const Way *way, Copy *copy, const char *path, Error *e) {
+        for (size_t i = way->n; i-- > 0;)
+                TRY(copy_directory_finish(copy, way->steps[i].from, &way->steps[i].st,
+                                          way->steps[i].to, path, e));
         return 0;
 }
 
@@ -197,7 +192,7 @@ static int copy_volume(int view, int layer, Copy *copy, const char *path, Error 
         for (; names[i + 1]; i++)
                 TRY(descend(way, copy, names[i], path, e));
         TRY(copy_target(way, copy, names[i], path, e));
-        return set_times(way, e);
+        return finish_directories(way, copy, path, e);
 }
 
 static int compare(const void *a, const void *b) {

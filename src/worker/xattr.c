@@ -2,15 +2,22 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 
+#include "protocol/spec.h"
 #include "shared/strutil.h"
 #include "worker/xattr.h"
 
 #define OPAQUE "trusted.overlay.opaque"
 #define CAPABILITY "security.capability"
+#define ACL "system.posix_acl_"
+
+/* The user and group of ids that a container does not have. */
+#define ID_NOBODY 65534
 
 void xattrs_done(Xattrs *xattrs) {
         for (size_t i = 0; i < xattrs->n; i++) {
@@ -21,12 +28,35 @@ void xattrs_done(Xattrs *xattrs) {
         *xattrs = XATTRS_INIT;
 }
 
-bool xattr_travels(const char *name, XattrUse use) {
+bool xattr_travels(const char *name) {
         if (startswith(name, "user."))
                 return !startswith(name, "user.overlay.");
-        if (streq(name, CAPABILITY))
-                return true;
-        return use == XATTR_LAYER && startswith(name, "system.posix_acl_");
+        return streq(name, CAPABILITY) || startswith(name, ACL);
+}
+
+uint32_t id_unshift(uint32_t id, uint32_t base) {
+        if (base == 0)
+                return id;
+        return id >= base && id - base < ID_RANGE ? id - base : ID_NOBODY;
+}
+
+/* Those in the entries for a named user or group; see linux/posix_acl_xattr.h. */
+static void unshift_acl(void *value, size_t size, uint32_t id_base) {
+        struct posix_acl_xattr_entry *entry;
+        unsigned char *bytes = value;
+
+        for (size_t i = sizeof(struct posix_acl_xattr_header); i + sizeof(*entry) <= size;
+             i += sizeof(*entry)) {
+                struct posix_acl_xattr_entry copy;
+                uint16_t tag;
+
+                memcpy(&copy, bytes + i, sizeof(copy));
+                tag = le16toh(copy.e_tag);
+                if (tag != ACL_USER && tag != ACL_GROUP)
+                        continue;
+                copy.e_id = htole32(id_unshift(le32toh(copy.e_id), id_base));
+                memcpy(bytes + i, &copy, sizeof(copy));
+        }
 }
 
 bool capability_normalize(void *value, size_t *size, uint32_t id_base) {
@@ -85,6 +115,8 @@ static int add(Xattrs *xattrs, int fd, const char *name, uint32_t id_base) {
                 return r;
         if (streq(name, CAPABILITY) && !capability_normalize(value, &size, id_base))
                 return 0;
+        if (startswith(name, ACL))
+                unshift_acl(value, size, id_base);
         items = reallocarray(xattrs->items, xattrs->n + 1, sizeof(*items));
         if (!items)
                 return -ENOMEM;
@@ -100,7 +132,7 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(((const Xattr *)a)->name, ((const Xattr *)b)->name);
 }
 
-int xattrs_read(int fd, XattrUse use, uint32_t id_base, Xattrs *ret) {
+int xattrs_read(int fd, uint32_t id_base, Xattrs *ret) {
         _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
         _cleanup_free_ char *large = NULL;
         char small[256], *names = small;
@@ -118,7 +150,7 @@ int xattrs_read(int fd, XattrUse use, uint32_t id_base, Xattrs *ret) {
         if (size < 0)
                 return errno == EOPNOTSUPP ? 0 : -errno;
         for (const char *name = names; name < names + size; name += strlen(name) + 1)
-                if (xattr_travels(name, use))
+                if (xattr_travels(name))
                         TRY(add(&xattrs, fd, name, id_base));
         if (xattrs.n > 1)
                 qsort(xattrs.items, xattrs.n, sizeof(*xattrs.items), compare_names);
@@ -138,6 +170,19 @@ int xattrs_write(int fd, const Xattrs *xattrs) {
                 TRY(xattr_write(fd, xattrs->items[i].name, xattrs->items[i].value,
                                 xattrs->items[i].size));
         return 0;
+}
+
+const Xattr *xattrs_find(const Xattrs *xattrs, const char *name) {
+        for (size_t i = 0; i < xattrs->n; i++)
+                if (streq(xattrs->items[i].name, name))
+                        return &xattrs->items[i];
+        return NULL;
+}
+
+int xattr_remove(int fd, const char *name) {
+        if (fremovexattr(fd, name) >= 0 || errno == ENODATA || errno == EOPNOTSUPP)
+                return 0;
+        return -errno;
 }
 
 bool overlay_is_opaque(int fd) {

@@ -11,14 +11,6 @@
 
 #include "shared/error.h"
 
-typedef enum XattrUse {
-        /* Into and out of archives: user.* and security.capability, none of an overlay's own
-         * (CVE-2021-3493). */
-        XATTR_ARCHIVE,
-        /* From layer to layer of this store: POSIX ACLs too. */
-        XATTR_LAYER,
-} XattrUse;
-
 typedef struct Xattr {
         char *name;
         void *value;
@@ -34,17 +26,29 @@ typedef struct Xattrs {
 
 void xattrs_done(Xattrs *xattrs);
 
-bool xattr_travels(const char *name, XattrUse use);
+/* user.*, security.capability and POSIX ACLs; none of an overlay's own (CVE-2021-3493). */
+bool xattr_travels(const char *name);
 
 /* Reads those of `fd` (not O_PATH) that travel, sorted by name. A file capability whose root
  * user is `id_base` becomes one of any root, as it was before the ids were shifted; one of
- * another root is left out.
+ * another root is left out. The ids in ACLs are shifted back as id_unshift() does.
  * Return: 0 or a negative errno. */
-int xattrs_read(int fd, XattrUse use, uint32_t id_base, Xattrs *ret);
+int xattrs_read(int fd, uint32_t id_base, Xattrs *ret);
 
 /* Sets one; user.* on a file system without them is left out. Return: 0 or a negative errno. */
 int xattr_write(int fd, const char *name, const void *value, size_t size);
 int xattrs_write(int fd, const Xattrs *xattrs);
+
+/* What a directory's new entries get for an ACL. While something is unpacked or copied into the
+ * directory it must not have one. */
+#define XATTR_ACL_DEFAULT "system.posix_acl_default"
+const Xattr *xattrs_find(const Xattrs *xattrs, const char *name);
+/* Removes it. Return: 0, also when there was none, or a negative errno. */
+int xattr_remove(int fd, const char *name);
+
+/* A user or group id on disk as a container with the ids from `base` on sees it; 65534 for one
+ * that it does not have. With base 0 it is kept. */
+uint32_t id_unshift(uint32_t id, uint32_t base);
 
 /* Brings the value of security.capability to the form without a root user (struct vfs_cap_data,
  * revision 2).
