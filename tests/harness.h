@@ -155,6 +155,22 @@ char *image_import(const char *file, const char *name, char **error_name);
 char *image_find(const char *name);
 void image_remove(const char *name);
 
+/* What polkitd may know (rules.c): one rule, which allows what fulfils the condition, for as long as a test runs. It
+ * reads its directory again by itself, a moment later. */
+void rule_set(const char *condition);
+/* A whole file of rules instead. */
+void rule_set_text(const char *text);
+void rule_clear(void);
+/* Whether GetPermissions says so for `caller`. */
+bool permission_is(GDBusConnection *caller, const char *action, const char *expected);
+/* A denied call gets one of two errors, depending on whether a password would help. Options are not appended. */
+bool is_denied(GDBusConnection *caller, const char *path, const char *method,
+               const char *arguments);
+void check_denied(GDBusConnection *caller, const char *path, const char *method,
+                  const char *arguments);
+void check_allowed(GDBusConnection *caller, const char *path, const char *method,
+                   const char *arguments);
+
 /* Reads until the end and closes. Return: to be freed. */
 char *read_fd(int fd, gsize *ret_size);
 

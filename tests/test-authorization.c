@@ -14,60 +14,6 @@
 
 static GDBusConnection *nobody, *somebody;
 
-/* Gives polkitd a rule for as long as a test runs; it reads its directory again by itself. */
-static void set_rule(const char *condition) {
-        g_autofree char *path = g_build_filename(sandbox_dir(), "rules/50-test.rules", NULL);
-        g_autofree char *text = g_strdup_printf("polkit.addRule(function(action, subject) {\n"
-                                                "        if (%s) return polkit.Result.YES;\n"
-                                                "});\n",
-                                                condition);
-
-        g_assert_true(g_file_set_contents(path, text, -1, NULL));
-        g_assert_cmpint(g_chmod(path, 0644), ==, 0);
-}
-
-static void clear_rule(void) {
-        g_autofree char *path = g_build_filename(sandbox_dir(), "rules/50-test.rules", NULL);
-
-        g_assert_cmpint(g_unlink(path), ==, 0);
-}
-
-/* Whether GetPermissions says so for `caller`; polkitd needs a moment to see a rule. */
-static bool permission_is(GDBusConnection *caller, const char *action, const char *expected) {
-        g_autoptr(GVariant) reply = bus_try(caller, NULL, NULL, NULL, NULL, "GetPermissions", "()");
-        g_autoptr(GVariant) permissions = NULL;
-        const char *actual = NULL;
-
-        if (!reply)
-                return false;
-        permissions = g_variant_get_child_value(reply, 0);
-        return g_variant_lookup(permissions, action, "&s", &actual) &&
-               g_str_equal(actual, expected);
-}
-
-/* A denied call gets one of two errors, depending on whether a password would help. */
-static bool is_denied(GDBusConnection *caller, const char *path, const char *method,
-                      const char *arguments) {
-        g_autoptr(GVariant) reply = NULL;
-        g_autoptr(GError) error = NULL;
-        g_autofree char *name = NULL;
-
-        reply = bus_try(caller, NULL, NULL, &error, path, method, arguments);
-        if (!error)
-                return false;
-        name = g_dbus_error_get_remote_error(error);
-        if (g_str_equal(name, ERROR_ACCESS) || g_str_equal(name, ERROR_INTERACTIVE))
-                return true;
-        g_test_message("%s: %s", method, error->message);
-        return false;
-}
-
-static void check_denied(GDBusConnection *caller, const char *path, const char *method,
-                         const char *arguments) {
-        if (!is_denied(caller, path, method, arguments))
-                test_fails("%s was not denied", method);
-}
-
 /* Each method that asks, on root's objects, without any rule. */
 static void test_denied(void) {
         static const struct {
@@ -189,9 +135,9 @@ static void test_permissions(void) {
                 if (!permission_is(nobody, actions[i], "auth"))
                         test_fails("nobody's %s is not “auth”", actions[i]);
         }
-        set_rule("action.id == 'org.mydocker.image.import'");
+        rule_set("action.id == 'org.mydocker.image.import'");
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.image.import", "yes"));
-        clear_rule();
+        rule_clear();
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.image.import", "auth"));
 }
 
@@ -238,7 +184,7 @@ static void test_owner(void) {
                 {"Start", "(@a{sv} {},)"},
         };
 
-        set_rule("action.id == 'org.mydocker.container.run' && subject.user == 'nobody'");
+        rule_set("action.id == 'org.mydocker.container.run' && subject.user == 'nobody'");
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "yes"));
         reply = bus_try(nobody, NULL, NULL, &error, NULL, "Run",
                         "('busybox', ['sleep', '1000'], {'name': <'mine'>})");
@@ -278,7 +224,7 @@ static void test_owner(void) {
         reply = (g_variant_unref(reply),
                  bus_try(nobody, NULL, NULL, &error, path, "Remove", "({'force': <true>},)"));
         g_assert_no_error(error);
-        clear_rule();
+        rule_clear();
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
         container_remove(roots);
 }
@@ -295,33 +241,33 @@ static void test_details(void) {
         };
 
         for (guint i = 0; i < G_N_ELEMENTS(rules); i++) {
-                set_rule(rules[i]);
+                rule_set(rules[i]);
                 WAIT_UNTIL(!is_denied(nobody, web, "Pause", "(@a{sv} {},)"));
                 bus_wait_property(web, "State", "'paused'");
                 check_denied(nobody, db, "Pause", "(@a{sv} {},)");
                 check_denied(nobody, web, "ExecCollect", "(['true'], @a{sv} {})");
-                clear_rule();
+                rule_clear();
                 WAIT_UNTIL(is_denied(nobody, web, "Resume", "(@a{sv} {},)"));
                 g_variant_unref(bus_call(web, "Resume", "(@a{sv} {},)"));
         }
 
-        set_rule(
+        rule_set(
                 "action.id == 'org.mydocker.container.lifecycle' && action.lookup('verb') == 'pause' &&"
                 " action.lookup('owner') == '0' && action.lookup('image').indexOf('busybox') == 0 &&"
                 " action.lookup('id').length == 64");
         WAIT_UNTIL(!is_denied(nobody, db, "Pause", "(@a{sv} {},)"));
         check_denied(nobody, db, "Resume", "(@a{sv} {},)");
-        clear_rule();
+        rule_clear();
 
         /* What Run is to make can be told apart, too. */
-        set_rule(
+        rule_set(
                 "action.id == 'org.mydocker.container.run' && action.lookup('container') == 'cache' &&"
                 " action.lookup('image') == 'busybox:latest' && !action.lookup('id')");
         WAIT_UNTIL(!is_denied(nobody, NULL, "Run",
                               "('busybox', ['true'], {'name': <'cache'>, 'auto-remove': <true>})"));
         check_denied(nobody, NULL, "Run", "('busybox', ['true'], {'name': <'other'>})");
         check_denied(nobody, NULL, "Run", "('busybox', ['true'], @a{sv} {})");
-        clear_rule();
+        rule_clear();
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.lifecycle", "auth"));
         bus_wait_property(NULL, "ContainersCount", "2");
         container_remove(web);
@@ -338,25 +284,25 @@ static void test_image_name(void) {
         by_name = g_strdup_printf("('busybox', ['true'], {'name': <'%s'>, 'auto-remove': <true>})",
                                   beginning);
 
-        set_rule("action.lookup('image') == 'busybox:latest'");
+        rule_set("action.lookup('image') == 'busybox:latest'");
         WAIT_UNTIL(!is_denied(nobody, NULL, "Run", by_name));
         g_variant_unref(bus_try(nobody, NULL, NULL, NULL, NULL, "Run",
                                 "('busybox:latest', ['true'], {'auto-remove': <true>})"));
         check_denied(nobody, NULL, "Run", by_id);
-        clear_rule();
+        rule_clear();
 
-        set_rule("action.lookup('image') && action.lookup('image').length == 64 &&"
+        rule_set("action.lookup('image') && action.lookup('image').length == 64 &&"
                  " action.lookup('image') == action.lookup('image-id')");
         WAIT_UNTIL(!is_denied(nobody, NULL, "Run", by_id));
         check_denied(nobody, NULL, "Run", by_name);
-        clear_rule();
+        rule_clear();
         bus_wait_property(NULL, "ContainersCount", "0");
 
         /* The image's name when the container was made, as long as there is the container. */
         path = container_create("{'name': <'made'>}", "true");
-        set_rule("action.lookup('image') == 'busybox:latest' && action.lookup('verb') == 'rename'");
+        rule_set("action.lookup('image') == 'busybox:latest' && action.lookup('verb') == 'rename'");
         WAIT_UNTIL(!is_denied(nobody, path, "Rename", "('renamed', @a{sv} {})"));
-        clear_rule();
+        rule_clear();
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
         container_remove(path);
 }
@@ -365,21 +311,21 @@ static void test_image_name(void) {
 static void test_image_names(void) {
         g_autofree char *error = NULL, *path = image_import("busybox.tar", "theirs", &error);
 
-        set_rule("action.lookup('image') && action.lookup('image').indexOf('lab/') == 0");
+        rule_set("action.lookup('image') && action.lookup('image').indexOf('lab/') == 0");
         WAIT_UNTIL(!is_denied(nobody, path, "Tag", "('lab/mine', @a{sv} {})"));
         check_denied(nobody, path, "Remove", "(@a{sv} {},)");
         check_denied(nobody, path, "Save", "(@a{sv} {},)");
         check_denied(nobody, path, "Untag", "('theirs', @a{sv} {})");
         CHECK(!is_denied(nobody, path, "Untag", "('lab/mine', @a{sv} {})"));
-        clear_rule();
+        rule_clear();
         image_remove("theirs");
 
         /* A new image's name, too. */
         path = (g_free(path), container_create("{'name': <'made'>}", "true"));
-        set_rule("action.lookup('target') == 'lab/image:latest'");
+        rule_set("action.lookup('target') == 'lab/image:latest'");
         WAIT_UNTIL(!is_denied(nobody, path, "Commit", "('lab/image', @a{sv} {})"));
         check_denied(nobody, path, "Commit", "('image', @a{sv} {})");
-        clear_rule();
+        rule_clear();
         WAIT_UNTIL(bus_property_uint(NULL, "ImagesCount") == 2);
         image_remove("lab/image");
         container_remove(path);
@@ -394,7 +340,7 @@ static void test_volume_fds(void) {
         GStatBuf st;
         int fd;
 
-        set_rule("action.id == 'org.mydocker.container.run'");
+        rule_set("action.id == 'org.mydocker.container.run'");
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "yes"));
         expect(0, "", "",
                "mkdir shared && chown 65534:65534 shared && echo secret > shared/roots &&"
@@ -416,7 +362,7 @@ static void test_volume_fds(void) {
         g_assert_cmpuint(st.st_uid, ==, NOBODY);
         g_assert_cmpuint(st.st_gid, ==, NOBODY);
         container_remove(path);
-        clear_rule();
+        rule_clear();
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
         expect(0, "", "", "rm -r shared");
 }
@@ -436,10 +382,10 @@ static void test_command(void) {
         expect(1, "", "*org.mydocker.image.import*",
                AS_NOBODY "mydocker --no-ask-password import busybox.tar x");
 
-        set_rule("action.id == 'org.mydocker.container.run'");
+        rule_set("action.id == 'org.mydocker.container.run'");
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "yes"));
         expect(0, "0\n", "", AS_NOBODY "mydocker run --rm busybox id -u");
-        clear_rule();
+        rule_clear();
         WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
         container_remove(path);
 }

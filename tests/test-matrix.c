@@ -86,7 +86,7 @@ static void add_condition(GString *conditions, const Row *row, char *const *deta
         }
 }
 
-static bool is_denied(const GError *error) {
+static bool error_is_denial(const GError *error) {
         g_autofree char *name = error ? g_dbus_error_get_remote_error(error) : NULL;
 
         return name && (g_str_equal(name, ERROR_ACCESS) || g_str_equal(name, ERROR_INTERACTIVE));
@@ -106,7 +106,7 @@ static void check_cell(const Row *row, User user, const char *rule, bool allowed
         if (allowed && !reply) {
                 test_fails("%s%s by %s, %s: %s", row->method, row->arguments, user_names[user],
                            rule, error->message);
-        } else if (!allowed && !is_denied(error)) {
+        } else if (!allowed && !error_is_denial(error)) {
                 test_fails("%s%s by %s, %s: not denied but %s", row->method, row->arguments,
                            user_names[user], rule, error ? error->message : "done");
         } else if (scene_shows(row, state, reply, fds) != allowed) {
