@@ -10,6 +10,7 @@
 #include "daemon/image-config.h"
 #include "daemon/image.h"
 #include "daemon/options.h"
+#include "daemon/quota.h"
 
 static const Option commit_options[] = {
         {"message", OPTION_STRING, offsetof(CommitOptions, message)},
@@ -77,7 +78,8 @@ int container_method_commit(sd_bus_message *message, void *userdata, sd_bus_erro
                 return r < 0 ? r : 1;
         TRY(job_check_quota(m, caller->uid, error));
         TRY(check_layers(c, &o, error));
-        if (image_check_name(m, o.name, o.replace, &e) < 0)
+        if (quota_check_disk(m, caller->uid, &e) < 0 ||
+            image_check_name(m, o.name, o.replace, &e) < 0)
                 return error_to_bus(&e, error);
         job = commit_begin(c, caller->uid, &o, &e);
         if (!job)

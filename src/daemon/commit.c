@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/commit.h"
 #include "daemon/image-config.h"
+#include "daemon/quota.h"
 #include "daemon/staging.h"
 #include "daemon/supervisor-client.h"
 #include "shared/log.h"
@@ -55,6 +56,11 @@ static void finish(Commit *commit, const Error *error, const char *path) {
         JobResult result = {.path = path, .image = id, .name = commit->options.name};
 
         thaw(commit);
+        if (!error && commit->intent.sealed[0]) {
+                c->upper_size = 0; /* it is the image's now */
+                c->upper_final = false;
+                disk_watch(c->manager);
+        }
         job_finish(commit->job, error, error ? NULL : &result);
         container_busy_end(c);
         commit_free(commit);
@@ -131,6 +137,7 @@ static int describe_image(Commit *commit, Error *e) {
             (commit->volumes[0] && add_layer(commit, commit->volumes, "commit of volumes") < 0) ||
             strv_extend(&commit->intent.names, commit->options.name) < 0)
                 return error_oom(e);
+        commit->intent.image->owner = commit->uid;
         return image_config_change(commit->intent.image->config, commit->options.changes, e);
 }
 

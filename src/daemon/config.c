@@ -26,8 +26,15 @@ static const struct Key {
         {"log-max-size", KEY_NUMBER, offsetof(Config, log_max_size)},
         {"ceiling-memory", KEY_NUMBER, offsetof(Config, ceiling_memory)},
         {"ceiling-cpus", KEY_DOUBLE, offsetof(Config, ceiling_cpus)},
+        {"default-memory", KEY_NUMBER, offsetof(Config, default_memory)},
         {"ceiling-pids", KEY_NUMBER, offsetof(Config, ceiling_pids)},
         {"user-containers-max", KEY_NUMBER, offsetof(Config, user_containers_max)},
+        {"user-memory-max", KEY_NUMBER, offsetof(Config, user_memory_max)},
+        {"user-cpus-max", KEY_DOUBLE, offsetof(Config, user_cpus_max)},
+        {"user-pids-max", KEY_NUMBER, offsetof(Config, user_pids_max)},
+        {"user-disk-max", KEY_NUMBER, offsetof(Config, user_disk_max)},
+        {"user-streams-max", KEY_NUMBER, offsetof(Config, user_streams_max)},
+        {"disk-check-interval", KEY_NUMBER, offsetof(Config, disk_check_interval)},
         {"user-jobs-max", KEY_NUMBER, offsetof(Config, user_jobs_max)},
         {"user-checks-max", KEY_NUMBER, offsetof(Config, user_checks_max)},
         {"user-calls-max", KEY_NUMBER, offsetof(Config, user_calls_max)},
@@ -42,15 +49,22 @@ void config_done(Config *config) {
 }
 
 int config_init(Config *config) {
+        uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
         *config = (Config){
                 /* High enough that no user has such an id, low enough for signed 32-bit numbers. */
                 .id_range_start = 0x70000000,
                 .id_range_count = 4094,
                 .log_max_size = 16ULL * 1024 * 1024,
-                .ceiling_memory =
-                        (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2,
+                .ceiling_memory = memory / 2,
+                .default_memory = memory / 16,
                 .ceiling_pids = 2048,
                 .user_containers_max = 100,
+                .user_memory_max = memory / 4 * 3,
+                .user_pids_max = 32768,
+                .user_disk_max = 10ULL * 1024 * 1024 * 1024,
+                .disk_check_interval = 60,
+                .user_streams_max = 64,
                 .user_jobs_max = 8,
                 .user_checks_max = 16,
                 .user_calls_max = 64,
@@ -98,8 +112,12 @@ static int check(const Config *config, const char *path, Error *e) {
                 return error_set(e, EINVAL, "configuration",
                                  "%s: there are no id-range-count ranges from id-range-start on",
                                  path);
-        if (!(config->ceiling_cpus >= 0))
-                return error_set(e, EINVAL, "configuration", "%s: ceiling-cpus is negative", path);
+        if (!(config->ceiling_cpus >= 0) || !(config->user_cpus_max >= 0))
+                return error_set(e, EINVAL, "configuration",
+                                 "%s: ceiling-cpus or user-cpus-max is negative", path);
+        if (config->disk_check_interval < 1 || config->disk_check_interval > 24 * 3600)
+                return error_set(e, EINVAL, "configuration",
+                                 "%s: disk-check-interval is not between a second and a day", path);
         return 0;
 }
 

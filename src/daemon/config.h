@@ -18,17 +18,23 @@ typedef struct Config {
         uint64_t id_range_count;
         uint64_t log_max_size; /* bytes */
 
-        /* What a user other than root may have without asking for more, and gets when it asks for
-         * nothing; 0 is no bound. */
+        /* What a container of a user other than root may have without asking for more; 0 is no bound. */
         uint64_t ceiling_memory; /* bytes */
         double ceiling_cpus;
         uint64_t ceiling_pids;
+        uint64_t default_memory; /* gets who asks for none; it is the ceiling with the others */
 
         /* For each user other than root. */
         uint64_t user_containers_max;
         uint64_t user_jobs_max;
-        uint64_t user_checks_max; /* answers of polkit that are waited for */
-        uint64_t user_calls_max;  /* calls that wait until something exits */
+        uint64_t user_memory_max; /* bytes, of containers that run, together */
+        double user_cpus_max;
+        uint64_t user_pids_max;
+        uint64_t user_disk_max; /* bytes */
+        uint64_t user_streams_max;
+        uint64_t user_checks_max;     /* answers of polkit that are waited for */
+        uint64_t user_calls_max;      /* calls that wait until something exits */
+        uint64_t disk_check_interval; /* seconds */
 } Config;
 
 void config_done(Config *config);

@@ -7,6 +7,7 @@
 #include "daemon/container-methods.h"
 #include "daemon/errors.h"
 #include "daemon/limit-options.h"
+#include "daemon/quota.h"
 #include "daemon/run-options.h"
 #include "daemon/supervisor-client.h"
 #include "shared/log.h"
@@ -245,6 +246,7 @@ int container_method_update(sd_bus_message *message, void *userdata, sd_bus_erro
         _cleanup_(update_options_done) UpdateOptions options = {.limits = LIMIT_OPTIONS_INIT};
         RestartPolicy restart = c->record->restart;
         _cleanup_(limits_done) Limits limits = {};
+        Error e = ERROR_INIT;
         int r;
 
         TRY(options_read(message, table, ELEMENTSOF(table), &options, error));
@@ -259,6 +261,9 @@ int container_method_update(sd_bus_message *message, void *userdata, sd_bus_erro
                 r = container_wait_turn(c, message, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
+        if (container_is_up(c) &&
+            quota_check_limits(c->manager, c->record->owner, c, &limits, &e) < 0)
+                return error_to_bus(&e, error);
         if (container_is_up(c))
                 return update_running(c, message, &limits, restart, error);
         take_update(c, &limits, restart);

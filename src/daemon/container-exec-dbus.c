@@ -11,6 +11,7 @@
 #include "daemon/errors.h"
 #include "daemon/exec.h"
 #include "daemon/options.h"
+#include "daemon/quota.h"
 #include "daemon/run-options.h"
 #include "shared/log.h"
 
@@ -39,19 +40,6 @@ static int authorize_exec(Container *c, sd_bus_message *message, const ExecOptio
         return authorize_owner(c->manager, message, c->record->owner, ACTION_EXEC, details, error);
 }
 
-/* One user must not fill the daemon's memory with processes that it begins. */
-static int check_quota(const Container *c, uid_t uid, sd_bus_error *error) {
-        uint64_t n = 0;
-
-        LIST_FOREACH(p, c->processes, links)
-        n += p->owner == uid;
-        if (uid != 0 && n >= c->manager->config.user_calls_max)
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
-                                         "Too many processes of user %u in container %s", uid,
-                                         c->record->name);
-        return 0;
-}
-
 /* Everything up to the request. Return: 1, 0 when the call is dispatched again later, or a negative
  * errno with `error` set. */
 static int prepare(Container *c, sd_bus_message *message, size_t n_options, char ***command,
@@ -71,7 +59,7 @@ static int prepare(Container *c, sd_bus_message *message, size_t n_options, char
         if (r <= 0)
                 return r;
         TRY(container_check_up(c, false, error));
-        TRY(check_quota(c, (*caller)->uid, error));
+        TRY(quota_check_streams(c->manager, (*caller)->uid, error));
         return 1;
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/errors.h"
 #include "daemon/log-reader.h"
 #include "daemon/options.h"
+#include "daemon/quota.h"
 #include "shared/log.h"
 
 typedef struct LogOptions {
@@ -90,7 +91,7 @@ int container_method_open_logs(sd_bus_message *message, void *userdata, sd_bus_e
                 r = caller_get(c->manager, message, &caller, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        TRY(worker_check_quota(c->manager, caller->uid, error));
+        TRY(quota_check_streams(c->manager, caller->uid, error));
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return bus_failure(error, errno, "cannot make a pipe");
         input = fds[0];

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "daemon/container.h"
+#include "daemon/quota.h"
 #include "daemon/supervisor-client.h"
 #include "daemon/volume-source.h"
 #include "shared/fd.h"
@@ -106,6 +107,7 @@ typedef struct Start {
 static void finish(Start *start, const Error *error) {
         Container *c = start->container;
 
+        c->starting = false;
         container_drop_given(c);
         start->callback(c, error, start->userdata);
         free(start);
@@ -240,7 +242,12 @@ void container_start(Container *c,
         }
         *start = (Start){callback, userdata, c};
         container_busy_begin(c);
-        r = end_mount(c, &e);
+        c->starting = true;
+        r = quota_check_limits(c->manager, c->record->owner, c, &spec->limits, &e);
+        if (r >= 0)
+                r = quota_check_disk(c->manager, c->record->owner, &e);
+        if (r >= 0)
+                r = end_mount(c, &e);
         if (r >= 0 && !spec->host_userns) {
                 r = ranges_take(&c->manager->ranges, c->record->owner, &spec->id_base, &e);
         }

@@ -9,6 +9,7 @@
 #include "daemon/exit-record.h"
 #include "daemon/image.h"
 #include "daemon/process.h"
+#include "daemon/quota.h"
 #include "daemon/supervisor-client.h"
 #include "daemon/waiter.h"
 #include "shared/fd.h"
@@ -341,6 +342,9 @@ int container_running(Container *c, const ContainerRun *run) {
         free(c->record->error);
         c->record->error = NULL;
         manager_counts_changed(c->manager);
+        c->upper_final = false;
+        if (c->record->owner != 0)
+                disk_watch(c->manager);
         return 0;
 }
 

@@ -52,6 +52,7 @@ struct Container {
         /* One thing at a time is done with a container that changes what it is: start, freeze, commit,
          * remove. Calls that would interfere are put aside until then. */
         bool busy;
+        bool starting;
         sd_bus_message **parked;
         size_t n_parked;
 
@@ -59,6 +60,12 @@ struct Container {
         char *cgroup; /* as long as it runs */
         bool frozen;  /* in fact, be it paused or being committed */
         bool mounted; /* shown at containers/ID/merged */
+
+        /* Its upper directory's bytes, as far as they count for its user (disk.c). */
+        uint64_t upper_size;
+        bool upper_grew;  /* when it was counted last */
+        bool upper_due;   /* to be counted in this round */
+        bool upper_final; /* was counted since the container ended */
 
         /* For the first start: descriptors of the caller's, given to the process and mounted. */
         int streams[3];

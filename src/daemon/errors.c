@@ -17,6 +17,8 @@ static const struct {
         {"argument", 0, ERROR_INVALID_ARGS},
         {"limits", EPERM, ERROR_INVALID_ARGS},
         {"exists", 0, ERROR_IMAGE_EXISTS},
+        {"quota", 0, ERROR_LIMITS_EXCEEDED},
+        {"streams", EUSERS, ERROR_LIMITS_EXCEEDED},
         {NULL, ECANCELED, ERROR_CANCELLED},
         /* A control group that cannot be made is no full disk. */
         {"cgroup", ENOSPC, ERROR_RUNTIME_FAILED},
@@ -44,7 +46,8 @@ int error_to_bus(const Error *e, sd_bus_error *ret) {
         if (streq(name, ERROR_RUNTIME_FAILED))
                 sd_bus_error_setf(ret, name, "%s: %s", e->stage, text);
         else if (streq(name, ERROR_INVALID_ARGS) || streq(name, ERROR_IMAGE_EXISTS) ||
-                 e->number == EBADMSG || e->number == ECANCELED)
+                 streq(name, ERROR_LIMITS_EXCEEDED) || e->number == EBADMSG ||
+                 e->number == ECANCELED)
                 sd_bus_error_set(ret, name, e->text);
         else
                 sd_bus_error_set(ret, name, text);

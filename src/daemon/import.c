@@ -13,6 +13,7 @@
 #include "daemon/manager-methods.h"
 #include "daemon/offload.h"
 #include "daemon/options.h"
+#include "daemon/quota.h"
 #include "daemon/staging.h"
 #include "daemon/worker-client.h"
 #include "shared/log.h"
@@ -198,6 +199,7 @@ static int describe_image(Import *import, Json *result, Error *e) {
         record = import->intent.image = image_record_new();
         if (!record)
                 return error_oom(e);
+        record->owner = import->job->uid;
         if (json_peek_string(result, "format", &format) < 0 ||
             json_peek_string(result, "digest", &digest) < 0 ||
             json_get_u64(result, "created", &created) < 0 ||
@@ -423,6 +425,8 @@ int manager_method_import(sd_bus_message *message, void *userdata, sd_bus_error 
         if (r <= 0)
                 return r < 0 ? r : 1;
         TRY(job_check_quota(m, caller->uid, error));
+        if (quota_check_disk(m, caller->uid, &e) < 0)
+                return error_to_bus(&e, error);
         if (import->name && image_check_name(m, import->name, import->options.replace, &e) < 0)
                 return error_to_bus(&e, error);
 

@@ -67,8 +67,12 @@ int limits_apply(const LimitOptions *o, bool update, Limits *limits, sd_bus_erro
 }
 
 void limits_default(const Config *config, const LimitOptions *o, Limits *limits) {
-        if (o->memory == LIMIT_UNSET && config->ceiling_memory != 0) {
-                limits->memory = config->ceiling_memory;
+        uint64_t memory = config->default_memory;
+
+        if (memory == 0 || (config->ceiling_memory != 0 && memory > config->ceiling_memory))
+                memory = config->ceiling_memory;
+        if (o->memory == LIMIT_UNSET && memory != 0) {
+                limits->memory = memory;
                 limits->memory_swap = 2 * limits->memory;
         }
         if (isnan(o->cpus))
@@ -77,13 +81,13 @@ void limits_default(const Config *config, const LimitOptions *o, Limits *limits)
                 limits->pids = config->ceiling_pids;
 }
 
-static bool exceeds(double value, double ceiling) {
+bool limit_exceeds(double value, double ceiling) {
         return ceiling > 0 && (value == 0 || value > ceiling);
 }
 
 bool limits_exceed(const Config *config, const Limits *limits) {
-        return exceeds((double)limits->memory, (double)config->ceiling_memory) ||
-               exceeds((double)limits->memory_swap, 2 * (double)config->ceiling_memory) ||
-               exceeds(limits->cpus, config->ceiling_cpus) ||
-               exceeds((double)limits->pids, (double)config->ceiling_pids);
+        return limit_exceeds((double)limits->memory, (double)config->ceiling_memory) ||
+               limit_exceeds((double)limits->memory_swap, 2 * (double)config->ceiling_memory) ||
+               limit_exceeds(limits->cpus, config->ceiling_cpus) ||
+               limit_exceeds((double)limits->pids, (double)config->ceiling_pids);
 }

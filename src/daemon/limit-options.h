@@ -37,8 +37,11 @@ typedef struct LimitOptions {
  * Return: 0 or a negative errno with `error` set. */
 int limits_apply(const LimitOptions *options, bool update, Limits *limits, sd_bus_error *error);
 
-/* For a user other than root: what was not said becomes the ceiling. */
+/* For a user other than root: what was not said becomes the default or the ceiling. */
 void limits_default(const Config *config, const LimitOptions *options, Limits *limits);
+
+/* Whether a limit, 0 for none, is above its ceiling, 0 for none. */
+bool limit_exceeds(double value, double ceiling);
 
 /* Whether these limits are above a ceiling, or none at all where there is one. */
 bool limits_exceed(const Config *config, const Limits *limits);

@@ -10,6 +10,7 @@
 #include "daemon/job.h"
 #include "daemon/manager.h"
 #include "daemon/process.h"
+#include "daemon/quota.h"
 #include "daemon/supervisor-client.h"
 #include "daemon/waiter.h"
 #include "daemon/worker-client.h"
@@ -43,6 +44,7 @@ Manager *manager_free(Manager *m) {
         map_done(&m->layers);
         sd_event_source_disable_unref(m->counts_source);
         sd_event_source_disable_unref(m->trash_source);
+        disk_done(m);
         sd_bus_flush_close_unref(m->bus);
         sd_event_unref(m->event);
         store_free(m->store);
@@ -293,6 +295,7 @@ void manager_reconcile(Manager *m, Inventory *inventory) {
         exit_records_sweep(m);
         manager_empty_trash(m);
         layers_count(m);
+        disk_watch(m);
 }
 
 void manager_on_event(Manager *m, const Event *event) {

@@ -69,9 +69,12 @@ typedef struct Manager {
         unsigned announced_counts[3];   /* containers, running, images */
         sd_event_source *trash_source;  /* empties the trash */
         Worker *trash_worker;
-        Worker *size_worker; /* counts a layer's bytes */
-        bool exported;       /* the objects are on the bus */
-        bool ending;         /* everything is freed, nothing is removed from the store */
+        Worker *size_worker;         /* counts a layer's bytes */
+        sd_event_source *disk_timer; /* when users' containers are counted again (disk.c) */
+        Worker *disk_worker;         /* counts one */
+        bool disk_counted;           /* once since the start */
+        bool exported;               /* the objects are on the bus */
+        bool ending;                 /* everything is freed, nothing is removed from the store */
 } Manager;
 
 Manager *manager_free(Manager *manager);

@@ -43,13 +43,20 @@ static int authorize_run(Manager *m, sd_bus_message *message, const RunOptions *
         return r;
 }
 
-static int check_quota(Manager *m, uid_t uid, sd_bus_error *error) {
+/* Before anybody types a password for nothing; a start looks again at what only a start needs. */
+static int check_quota(Manager *m, const ContainerRecord *record, bool create,
+                       sd_bus_error *error) {
         uint64_t n = 0;
+        Error e = ERROR_INIT;
 
         LIST_FOREACH(c, m->container_list, links)
-        n += c->record->owner == uid;
-        return quota_check_count(uid, "user-containers-max", n, m->config.user_containers_max,
-                                 error);
+        n += c->record->owner == record->owner;
+        TRY(quota_check_count(record->owner, "user-containers-max", n,
+                              m->config.user_containers_max, error));
+        if (!create && (quota_check_limits(m, record->owner, NULL, &record->spec->limits, &e) < 0 ||
+                        quota_check_disk(m, record->owner, &e) < 0))
+                return error_to_bus(&e, error);
+        return 0;
 }
 
 static int choose_name(Manager *m, ContainerRecord *record, sd_bus_error *error) {
@@ -146,10 +153,10 @@ static int prepare(Manager *m, sd_bus_message *message, bool create, Container *
                 return r;
         TRY(image_find(m, o.image, &image, error));
         TRY(run_record_make(m, &o, image, caller, &record, error));
+        TRY(check_quota(m, record, create, error));
         r = authorize_run(m, message, &o, record, verb, error);
         if (r <= 0)
                 return r;
-        TRY(check_quota(m, record->owner, error));
         TRY(make_container(m, TAKE_PTR(record), &o, ret, error));
         return 1;
 }

@@ -4,6 +4,7 @@
 #include "daemon/caller.h"
 #include "daemon/errors.h"
 #include "daemon/image-config.h"
+#include "daemon/quota.h"
 #include "daemon/save.h"
 #include "daemon/supervisor-client.h"
 #include "daemon/worker-client.h"
@@ -61,7 +62,7 @@ static int save_new(Manager *m, sd_bus_message *message, const char *format, cha
         r = caller_get(m, message, &caller, error);
         if (r <= 0)
                 return r;
-        TRY(worker_check_quota(m, caller->uid, error));
+        TRY(quota_check_streams(m, caller->uid, error));
         save = calloc(1, sizeof(*save));
         if (!save)
                 return bus_failure(error, ENOMEM, "save");

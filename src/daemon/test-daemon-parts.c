@@ -29,6 +29,7 @@ static void test_errors(void) {
                 {"worker", ECANCELED, ERROR_CANCELLED},
                 {"store", ENOSPC, ERROR_QUOTA_EXCEEDED},
                 {"copy", EDQUOT, ERROR_QUOTA_EXCEEDED},
+                {"quota", EDQUOT, ERROR_LIMITS_EXCEEDED},
                 {"cgroup", ENOSPC, ERROR_RUNTIME_FAILED},
                 {"cgroup", EOPNOTSUPP, ERROR_NOT_SUPPORTED},
                 {"overlay", ENOENT, ERROR_RUNTIME_FAILED},
@@ -135,7 +136,7 @@ static void test_environment(void) {
 }
 
 static void test_limits(void) {
-        const Config config = {.ceiling_memory = 1000000, .ceiling_pids = 50};
+        Config config = {.ceiling_memory = 1000000, .ceiling_pids = 50};
         LimitOptions o = LIMIT_OPTIONS_INIT;
         sd_bus_error error = SD_BUS_ERROR_NULL;
         Limits limits = {};
@@ -147,6 +148,12 @@ static void test_limits(void) {
         CHECK_INT(limits.memory_swap, 2000000);
         CHECK_INT(limits.pids, 50);
         CHECK(!limits_exceed(&config, &limits));
+        config.default_memory = 600000;
+        limits_default(&config, &o, &limits);
+        CHECK_INT(limits.memory, 600000);
+        config.default_memory = 2000000;
+        limits_default(&config, &o, &limits);
+        CHECK_INT(limits.memory, 1000000);
 
         o.memory = 600000;
         CHECK_INT(limits_apply(&o, true, &limits, &error), 0);
@@ -193,6 +200,8 @@ static void test_config(void) {
                 {"{\"id-range-count\": 100000}", "id-range-count"},
                 {"{\"id-range-start\": 4294901760}", "id-range-count"},
                 {"{\"log-max-size\": -1}", "log-max-size"},
+                {"{\"user-cpus-max\": -1}", "user-cpus-max"},
+                {"{\"disk-check-interval\": 0}", "disk-check-interval"},
                 {"{\"log-max-size\": null}", "log-max-size"},
                 {"[]", "cannot read"},
                 {"{", "cannot read"},

@@ -26,8 +26,8 @@ void worker_cancel(Worker *worker);
 /* Tells a worker that follows a log that nothing more will be written to it. */
 void worker_end_input(Worker *worker);
 
-/* Whether the user may have one more worker. Return: 0 or a negative errno with `error` set. */
-int worker_check_quota(Manager *m, uid_t uid, sd_bus_error *error);
+/* How many the user has. */
+uint64_t workers_of(Manager *m, uid_t uid);
 
 /* Kills all, and calls their `done` with -ECANCELED. */
 void workers_done(Manager *m);

@@ -100,6 +100,7 @@ int image_record_to_json(const ImageRecord *record, Json **ret) {
                 return -ENOMEM;
         TRY(json_add_string(json, "id", record->id));
         TRY(json_add_u64(json, "created", record->created));
+        TRY(json_add_u64(json, "owner", record->owner));
         TRY(json_add_strv(json, "layers", record->layers));
         TRY(json_add_strv(json, "digests", record->digests));
         TRY(json_add_strv(json, "diff-ids", record->diff_ids));
@@ -131,6 +132,7 @@ int image_record_from_json(Json *json, ImageRecord **ret) {
                 return -EBADMSG;
         memcpy(record->id, id, sizeof(record->id));
         TRY(json_get_u64(json, "created", &record->created));
+        TRY(json_get_u32(json, "owner", &record->owner));
         TRY(json_get_strv(json, "layers", &record->layers));
         if (strv_length(record->layers) == 0)
                 return -EBADMSG;

@@ -12,6 +12,7 @@
 /* How an image came to be, one step. */
 typedef struct HistoryStep {
         uint64_t created;                    /* µs, realtime */
+        uint32_t owner;                      /* uid that added it */
         char *created_by, *comment, *author; /* may be NULL */
         char layer[ID_LENGTH + 1];           /* empty: the step made none */
 } HistoryStep;
@@ -19,6 +20,7 @@ typedef struct HistoryStep {
 typedef struct ImageRecord {
         char id[ID_LENGTH + 1];
         uint64_t created; /* µs, realtime */
+        uint32_t owner;   /* uid that added it */
         char **layers;    /* lowest first, at least one */
         Json *config;     /* as the OCI specification's member "config"; never NULL */
         /* The digests of the configurations under which archives hold this image: the one that was

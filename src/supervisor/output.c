@@ -20,6 +20,9 @@ static char buffer[64 * 1024];
 
 #define INPUT_SIZE 4096
 
+/* Of one output; each costs a descriptor and what it has not read yet. */
+#define CLIENTS_MAX 16
+
 /* For how long a client that takes nothing is waited for; and when all is over but for its backlog. */
 #define STALL_MSEC 1000
 #define LAST_STALL_MSEC 5000
@@ -353,8 +356,12 @@ int output_new(EventLoop *loop, const OutputConfig *config, Output **ret) {
 
 int output_attach(Output *output, int fd) {
         Client *client = NULL;
-        int r = fd_set_nonblock(fd, true);
+        unsigned n = 0;
+        int r;
 
+        LIST_FOREACH(other, output->clients, clients)
+        n++;
+        r = n < CLIENTS_MAX ? fd_set_nonblock(fd, true) : -EUSERS;
         if (r >= 0) {
                 client = calloc(1, sizeof(Client));
                 r = client ? 0 : -ENOMEM;

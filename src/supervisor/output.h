@@ -30,7 +30,7 @@ int output_new(EventLoop *loop, const OutputConfig *config, Output **ret);
 
 /* Lets a client, a stream socket (terminal) or the write end of a pipe, have a copy of what comes
  * from now on; takes `fd`, also on failure. When the output has ended, so has the client's. Return:
- * 0 or a negative errno. */
+ * 0, -EUSERS when there are too many, or another negative errno. */
 int output_attach(Output *output, int fd);
 
 /* Reads all that is there. Return: whether the end has been reached. */
