@@ -2,7 +2,6 @@
 #include "attack.h"
 
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <unistd.h>
 
 #define ACTION_RUN "org.mydocker.container.run"
@@ -13,63 +12,33 @@
 
 GDBusConnection *nobody, *somebody;
 
-static void write_rule(const char *name, const char *condition) {
-        g_autofree char *path = g_build_filename(sandbox_dir(), "rules", name, NULL);
-        g_autofree char *text = g_strdup_printf("polkit.addRule(function(action, subject) {\n"
-                                                "        if (%s) return polkit.Result.YES;\n"
-                                                "});\n",
-                                                condition);
-
-        g_assert_true(g_file_set_contents(path, text, -1, NULL));
-        g_assert_cmpint(g_chmod(path, 0644), ==, 0);
-}
-
-static void remove_rule(const char *name) {
-        g_autofree char *path = g_build_filename(sandbox_dir(), "rules", name, NULL);
-
-        g_assert_cmpint(g_unlink(path), ==, 0);
-}
-
-/* polkitd needs a moment to see a rule. */
-static bool permission_is(const char *action, const char *expected) {
-        g_autoptr(GVariant) reply = bus_try(nobody, NULL, NULL, NULL, NULL, "GetPermissions", "()");
-        g_autoptr(GVariant) permissions = NULL;
-        const char *actual = NULL;
-
-        if (!reply)
-                return false;
-        permissions = g_variant_get_child_value(reply, 0);
-        return g_variant_lookup(permissions, action, "&s", &actual) &&
-               g_str_equal(actual, expected);
-}
-
 void attack_init(int *argc, char ***argv) {
         harness_init(argc, argv);
         nobody = bus_connect_as(NOBODY);
         somebody = bus_connect_as(SOMEBODY);
-        write_rule(RULE_RUN, "action.id == '" ACTION_RUN "'");
-        WAIT_UNTIL(permission_is(ACTION_RUN, "yes"));
+        rule_write(RULE_RUN, "action.id == '" ACTION_RUN "'");
+        WAIT_UNTIL(permission_is(nobody, ACTION_RUN, "yes"));
 }
 
 int attack_run(void) {
         int r = harness_run();
 
-        remove_rule(RULE_RUN);
+        rule_remove(RULE_RUN);
         g_object_unref(nobody);
         g_object_unref(somebody);
         return r;
 }
 
 void attack_allow(const char *condition, const char *action_name) {
-        write_rule(RULE_MORE, condition);
+        rule_write(RULE_MORE, condition);
         if (action_name)
-                WAIT_UNTIL(permission_is(action_name, "yes"));
+                WAIT_UNTIL(permission_is(nobody, action_name, "yes"));
 }
 
 void attack_forbid(const char *action_name) {
-        remove_rule(RULE_MORE);
+        rule_remove(RULE_MORE);
         if (action_name)
-                WAIT_UNTIL(permission_is(action_name, "auth"));
+                WAIT_UNTIL(permission_is(nobody, action_name, "auth"));
 }
 
 char *attack_run_container(GDBusConnection *caller, GUnixFDList *fds, const char *options,

@@ -161,6 +161,9 @@ void rule_set(const char *condition);
 /* A whole file of rules instead. */
 void rule_set_text(const char *text);
 void rule_clear(void);
+/* The same in a file of this name, which a failed test removes if it begins with "50-". */
+void rule_write(const char *name, const char *condition);
+void rule_remove(const char *name);
 /* Whether GetPermissions says so for `caller`. */
 bool permission_is(GDBusConnection *caller, const char *action, const char *expected);
 /* A denied call gets one of two errors, depending on whether a password would help. Options are not appended. */
@@ -177,7 +180,7 @@ char *read_fd(int fd, gsize *ret_size);
 /* What could leak (leaks.c): one line for each mount, control group, record, process and descriptor.
  * Return: to be freed with g_strfreev(). */
 char **leaks_baseline(void);
-/* Waits until all is again as in the baseline, and fails the test if it never is. */
+/* Waits until nothing more is there than in the baseline, and fails the test if there always is. */
 void leaks_check(char *const *before);
 
 /* Every message that one connection receives, in order (recorder.c), as text:

@@ -168,13 +168,27 @@ char **leaks_baseline(void) {
         }
 }
 
+/* Whether each line of one sorted list is in the other: less may be there than before. */
+static bool adds_nothing(char *const *before, char *const *after) {
+        while (*after) {
+                int order = *before ? strcmp(*before, *after) : 1;
+
+                if (order > 0)
+                        return false;
+                if (order == 0)
+                        after++;
+                before++;
+        }
+        return true;
+}
+
 void leaks_check(char *const *before) {
         gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
 
         for (;;) {
                 g_auto(GStrv) after = take_snapshot();
 
-                if (g_strv_equal((const char *const *)before, (const char *const *)after))
+                if (adds_nothing(before, after))
                         return;
                 if (g_get_monotonic_time() > end) {
                         report(before, after);

@@ -6,30 +6,40 @@
 
 #include <glib/gstdio.h>
 
-static char *rule_path(void) {
-        return g_build_filename(sandbox_dir(), "rules/50-test.rules", NULL);
-}
+#define RULE "50-test.rules"
 
-void rule_set_text(const char *text) {
-        g_autofree char *path = rule_path();
+static void write_text(const char *name, const char *text) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "rules", name, NULL);
 
         g_assert_true(g_file_set_contents(path, text, -1, NULL));
         g_assert_cmpint(g_chmod(path, 0644), ==, 0);
 }
 
-void rule_set(const char *condition) {
+void rule_write(const char *name, const char *condition) {
         g_autofree char *text = g_strdup_printf("polkit.addRule(function(action, subject) {\n"
                                                 "        if (%s) return polkit.Result.YES;\n"
                                                 "});\n",
                                                 condition);
 
-        rule_set_text(text);
+        write_text(name, text);
+}
+
+void rule_remove(const char *name) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "rules", name, NULL);
+
+        g_assert_cmpint(g_unlink(path), ==, 0);
+}
+
+void rule_set(const char *condition) {
+        rule_write(RULE, condition);
+}
+
+void rule_set_text(const char *text) {
+        write_text(RULE, text);
 }
 
 void rule_clear(void) {
-        g_autofree char *path = rule_path();
-
-        g_assert_cmpint(g_unlink(path), ==, 0);
+        rule_remove(RULE);
 }
 
 bool permission_is(GDBusConnection *caller, const char *action, const char *expected) {

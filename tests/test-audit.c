@@ -200,7 +200,6 @@ int main(int argc, char *argv[]) {
 
         harness_init(&argc, &argv);
         nobody = bus_connect_as(NOBODY);
-        daemon_configure(""); /* one that did not start the supervisor, as all that follow */
         harness_add("/audit/record", test_record);
         harness_add("/audit/injection", test_injection);
         harness_add("/audit/origin", test_origin);

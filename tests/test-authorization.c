@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -367,7 +368,30 @@ static void test_volume_fds(void) {
         expect(0, "", "", "rm -r shared");
 }
 
-/* Without polkit nobody but root may do anything, at once. */
+/* Whose a container is, is on disk. */
+static void test_restart(void) {
+        g_autoptr(GVariant) reply = NULL;
+        g_autofree char *path = NULL;
+
+        rule_set("action.id == 'org.mydocker.container.run' && subject.user == 'nobody'");
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "yes"));
+        reply = bus_try(nobody, NULL, NULL, NULL, NULL, "Run",
+                        "('busybox', ['sleep', '1000'], @a{sv} {})");
+        g_variant_get(reply, "(o)", &path);
+        rule_clear();
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "auth"));
+        for (guint i = 0; i < 2; i++) {
+                daemon_kill(i == 0 ? SIGTERM : SIGKILL);
+                daemon_start();
+                bus_check_property(path, "Owner", "65534");
+                check_denied(somebody, path, "Stop", "(@a{sv} {},)");
+                check_denied(somebody, path, "GetConfig", "(@a{sv} {},)");
+                check_allowed(nobody, path, "ExecCollect", "(['true'], @a{sv} {})");
+                check_allowed(nobody, path, "Restart", "({'timeout': <uint32 0>},)");
+        }
+        check_allowed(nobody, path, "Remove", "({'force': <true>},)");
+}
+
 static void test_command(void) {
         g_autofree char *path = container_run("{'name': <'roots'>}", "sleep 1000");
 
@@ -390,6 +414,21 @@ static void test_command(void) {
         container_remove(path);
 }
 
+/* Without polkit nobody but root and the owner may do anything, and hears so at once. The last test: polkitd does not
+ * come back. */
+static void test_no_polkit(void) {
+        g_autofree char *path = container_run("{'name': <'roots'>}", "sleep 1000");
+
+        expect(0, "", "", "kill -KILL $(awk '$1 == \"polkit\" { print $2 }' %s/pids)",
+               sandbox_dir());
+        bus_refused(nobody, ERROR_ACCESS, "*polkit*", path, "Stop", "(@a{sv} {},)");
+        bus_refused(nobody, ERROR_ACCESS, "*polkit*", NULL, "Run",
+                    "('busybox', ['true'], @a{sv} {})");
+        CHECK(permission_is(nobody, "org.mydocker.container.run", "no"));
+        bus_check_property(path, "State", "'running'");
+        container_remove(path);
+}
+
 int main(int argc, char *argv[]) {
         int r;
 
@@ -405,7 +444,9 @@ int main(int argc, char *argv[]) {
         harness_add("/authorization/image-name", test_image_name);
         harness_add("/authorization/image-names", test_image_names);
         harness_add("/authorization/volume-fds", test_volume_fds);
+        harness_add("/authorization/restart", test_restart);
         harness_add("/authorization/command", test_command);
+        harness_add("/authorization/no-polkit", test_no_polkit);
         r = harness_run();
         g_object_unref(nobody);
         g_object_unref(somebody);

@@ -304,7 +304,6 @@ int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         nobody = bus_connect_as(NOBODY);
         somebody = bus_connect_as(SOMEBODY);
-        daemon_configure(""); /* one that did not start the supervisor, as all that follow */
         harness_add("/quota/containers", test_containers);
         harness_add("/quota/memory", test_memory);
         harness_add("/quota/cpus-and-pids", test_cpus_and_pids);
