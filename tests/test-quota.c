@@ -259,6 +259,19 @@ static void test_disk(void) {
         unconfigure();
 }
 
+/* A file system can be full of empty files, too. */
+static void test_files(void) {
+        g_autofree char *path = NULL;
+
+        configure("\"user-disk-max\": 4000000, \"disk-check-interval\": 1");
+        path = make(nobody, "Run", "{'stop-timeout': <uint32 0>}",
+                    "i=0; while [ $i -lt 2000 ]; do : > /file$i; i=$((i + 1)); done; sleep 1000");
+        bus_wait_property(path, "State", "'exited'");
+        bus_check_property(path, "Error", "*user-disk-max*");
+        container_remove(path);
+        unconfigure();
+}
+
 /* Images count for who made them, but for what they share with root's. */
 static void test_images(void) {
         g_autofree char *container = NULL, *job = NULL, *error = NULL;
@@ -312,6 +325,7 @@ int main(int argc, char *argv[]) {
         harness_add("/quota/clients", test_clients);
         harness_add("/quota/waits", test_waits);
         harness_add("/quota/disk", test_disk);
+        harness_add("/quota/files", test_files);
         harness_add("/quota/images", test_images);
         r = harness_run();
         g_object_unref(nobody);

@@ -11,6 +11,13 @@
 
 #define USEC_PER_SEC 1000000ULL
 
+/* What an empty file takes, about: a place in a directory, and an inode, of which a file system has not more
+ * than this anyway. */
+#define ENTRY_BYTES 4096
+
+/* What is in a new container already, mount points for instance, and a little more. */
+#define HARMLESS_BYTES 65536
+
 /* Whether the container may have written since it was counted. */
 static bool may_have_grown(const Container *c) {
         return c->record->owner != 0 && (container_is_up(c) || !c->upper_final);
@@ -75,15 +82,17 @@ static void count_next(Manager *m);
 static void on_counted(const Error *error, Json *result, void *userdata) {
         _cleanup_(container_unrefp) Container *c = userdata;
         Manager *m = c->manager;
-        uint64_t size = 0;
+        uint64_t size = 0, entries = 0;
 
         m->disk_worker = NULL;
         if (error) {
                 if (error->number != ECANCELED)
                         log_error_object(LOG_WARNING, error, "Cannot count container %s",
                                          c->record->name);
-        } else if (json_get_u64(result, "size", &size) > 0) {
-                c->upper_grew = size > c->upper_size;
+        } else if (json_get_u64(result, "size", &size) > 0 &&
+                   json_get_u64(result, "entries", &entries) > 0) {
+                size += entries * ENTRY_BYTES;
+                c->upper_grew = size > c->upper_size && size > HARMLESS_BYTES;
                 c->upper_size = size;
         }
         if (!m->ending)

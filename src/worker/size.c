@@ -5,7 +5,7 @@
 
 typedef struct Sum {
         Links links;
-        uint64_t bytes;
+        uint64_t bytes, entries;
 } Sum;
 
 static int add_file(void *userdata, const WalkEntry *entry, Error *e) {
@@ -13,6 +13,7 @@ static int add_file(void *userdata, const WalkEntry *entry, Error *e) {
         const char *first;
         int r;
 
+        sum->entries++;
         if (!S_ISREG(entry->st.st_mode))
                 return 0;
         if (entry->st.st_nlink > 1) {
@@ -34,5 +35,8 @@ int work_size(Job *job, Json *done, Error *e) {
         links_done(&sum.links);
         if (r < 0)
                 return r;
-        return json_add_u64(done, "size", sum.bytes) < 0 ? error_oom(e) : 0;
+        if (json_add_u64(done, "size", sum.bytes) < 0 ||
+            json_add_u64(done, "entries", sum.entries) < 0)
+                return error_oom(e);
+        return 0;
 }
