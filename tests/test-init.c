@@ -43,6 +43,10 @@ static void test_status(void) {
                                   NULL);
         check_text("first process", output,
                    "mydocker-init\nmydocker-init *\nSigBlk:\t0000000000000000\n");
+        expect(0, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n", "",
+               "mydocker run --rm --init busybox grep -E 'SigBlk|SigIgn' /proc/self/status");
+        expect(0, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n", "",
+               "mydocker run --rm busybox grep -E 'SigBlk|SigIgn' /proc/self/status");
         bus_refused(bus, ERROR_MYDOCKER("CommandNotFound"), NULL, NULL, "Run",
                     "('busybox', ['no-such-command'], {'init': <true>})");
         bus_refused(bus, ERROR_MYDOCKER("NotExecutable"), NULL, NULL, "Run",

@@ -129,10 +129,14 @@ static int set_limits(char *const *ulimits, Error *e) {
 }
 
 static int reset_signals(Error *e) {
+        /* The kernel's structure for SIG_DFL. The C library's calls leave out the two signals that it keeps to
+         * itself, which posix_spawn(3) makes ignored. */
+        static const unsigned long by_default[4];
         sigset_t none;
 
         for (int signo = 1; signo < _NSIG; signo++)
-                if (signal(signo, SIG_DFL) == SIG_ERR && errno != EINVAL)
+                if (syscall(SYS_rt_sigaction, signo, by_default, NULL, _NSIG / 8) < 0 &&
+                    errno != EINVAL)
                         return error_set(e, errno, "signals", "resetting signal %d", signo);
         sigemptyset(&none);
         if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
