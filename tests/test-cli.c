@@ -46,7 +46,7 @@ static void test_exit_codes(void) {
                 {"mydocker run", 125, "", "*requires at least 1 argument*"},
                 {"mydocker run --rm busybox", 125, "", "*ommand*"},
                 {"mydocker exec none true", 125, "", "Error: No such container: none\n"},
-                {"mydocker nonesuch", 125, "", "*nonesuch*"},
+                {"mydocker nonesuch", 1, "", "*nonesuch*"},
                 {"mydocker inspect none", 1, "[]\n", "Error: No such *: none\n"},
                 {"mydocker stop none", 1, "", "Error: No such container: none\n"},
                 {"mydocker rm none", 1, "", "Error: No such container: none\n"},

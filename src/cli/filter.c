@@ -62,9 +62,51 @@ bool label_matches(char *const *labels, const char *wanted) {
         return false;
 }
 
-const char *const container_filter_keys[] = {"id",     "name",     "label",  "status",
-                                             "exited", "ancestor", "before", "since",
-                                             "volume", "health",   NULL};
+static bool is_state(const char *value) {
+        return streq(value, "created") || streq(value, "running") || streq(value, "paused") ||
+               streq(value, "restarting") || streq(value, "removing") || streq(value, "exited") ||
+               streq(value, "dead");
+}
+
+static bool is_health(const char *value) {
+        return streq(value, "starting") || streq(value, "healthy") || streq(value, "unhealthy") ||
+               streq(value, "none");
+}
+
+static bool is_exit_code(const char *value) {
+        uint32_t code;
+
+        return parse_u32(value, &code) >= 0;
+}
+
+bool filter_is_bool(const char *value) {
+        return streq(value, "true") || streq(value, "1") || streq(value, "false") ||
+               streq(value, "0");
+}
+
+int filters_check_values(const Client *client, char *const *filters, const char *key,
+                         bool (*is_valid)(const char *value)) {
+        for (; filters && *filters; filters++) {
+                const char *value = filter_value(*filters, key);
+
+                if (value && !is_valid(value))
+                        return report(client, "invalid filter '%s'", *filters);
+        }
+        return 0;
+}
+
+int container_filters_check(const Client *client, char *const *filters) {
+        static const char *const keys[] = {"id",     "name",     "label",  "status",
+                                           "exited", "ancestor", "before", "since",
+                                           "volume", "health",   NULL};
+        int r = filters_check(client, filters, keys);
+
+        if (r == 0)
+                r = filters_check_values(client, filters, "status", is_state);
+        if (r == 0)
+                r = filters_check_values(client, filters, "exited", is_exit_code);
+        return r != 0 ? r : filters_check_values(client, filters, "health", is_health);
+}
 
 typedef struct Subject {
         const Container *container;
@@ -141,6 +183,18 @@ static bool match_volume(const char *value, const void *userdata) {
                         return true;
         }
         return false;
+}
+
+int container_filters_look_up(const Client *client, char *const *filters,
+                              const ContainerList *list) {
+        for (; filters && *filters; filters++) {
+                const char *other =
+                        filter_value(*filters, "before") ?: filter_value(*filters, "since");
+
+                if (other && !find_in_list(list, other))
+                        return report(client, "No such container: %s", other);
+        }
+        return 0;
 }
 
 bool container_filters_hold(char *const *filters, const Container *container,

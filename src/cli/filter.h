@@ -18,7 +18,16 @@ bool filters_have(char *const *filters, const char *key);
 /* Whether one of the labels, as KEY=VALUE, is the one wanted: KEY or KEY=VALUE. */
 bool label_matches(char *const *labels, const char *wanted);
 
-/* The filters of ps. `list` is what "before" and "since" look for their container in. */
-extern const char *const container_filter_keys[];
+/* Checks the values of the filters with this key. Return: an exit status. */
+int filters_check_values(const Client *client, char *const *filters, const char *key,
+                         bool (*is_valid)(const char *value));
+bool filter_is_bool(const char *value);
+
+/* The filters of ps: checks keys and values; and, once there is a list, the containers that "before" and "since" name
+ * there. Return: an exit status. */
+int container_filters_check(const Client *client, char *const *filters);
+int container_filters_look_up(const Client *client, char *const *filters,
+                              const ContainerList *list);
+/* `list` is what "before" and "since" look for their container in. */
 bool container_filters_hold(char *const *filters, const Container *container,
                             const ContainerList *list);

@@ -73,7 +73,7 @@ static int unknown_command(const char *group, const char *name) {
         fprintf(stderr,
                 "mydocker: unknown command: mydocker %s%s%s\n\nRun 'mydocker %s%s--help' for more information\n",
                 group, *group ? " " : "", name, group, *group ? " " : "");
-        return EXIT_OUR_FAILURE;
+        return 1;
 }
 
 static int run_group(Client *client, const char *group, char **argv) {

@@ -132,6 +132,8 @@ static int images(Client *client, char **operands) {
         _cleanup_listing_ Listing listing = {};
         int r = filters_check(client, filters, keys);
 
+        if (r == 0)
+                r = filters_check_values(client, filters, "dangling", filter_is_bool);
         if (r != 0)
                 return r;
         r = show_begin(client, &listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format,

@@ -147,6 +147,8 @@ static int fill(Client *client, Listing *listing) {
         int r = wants_details(listing) ? containers_get_all(client, &list) :
                                          containers_list(client, &list);
 
+        if (r == 0)
+                r = container_filters_look_up(client, filters, &list);
         for (size_t i = 0; i < list.n && listing->n_rows < last && r == 0; i++) {
                 const Container *c = &list.items[i];
 
@@ -160,7 +162,7 @@ static int fill(Client *client, Listing *listing) {
 
 static int ps(Client *client, char **operands) {
         _cleanup_listing_ Listing listing = {};
-        int r = filters_check(client, filters, container_filter_keys);
+        int r = container_filters_check(client, filters);
 
         if (r != 0)
                 return r;

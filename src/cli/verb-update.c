@@ -50,7 +50,7 @@ static int add_arguments(sd_bus_message *call) {
 static int update(Client *client, char **operands) {
         if (!(cpu_percent || cpu_shares || memory || memory_swap || pids || cpuset || restart ||
               cpus > 0))
-                return report_usage(client, EXIT_OUR_FAILURE,
+                return report_usage(client, client->verb->failure,
                                     "you must provide one or more flags when using "
                                     "this command");
         return batch_run(client, &(Batch){.member = "Update", .arguments = add_arguments},
