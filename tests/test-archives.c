@@ -211,6 +211,16 @@ static void test_round_trips(void) {
         expect(0, NULL, "", "mydocker rmi two:layers");
 }
 
+/* On a terminal a line says how far it is and how fast; nothing of it stays. */
+static void test_progress(void) {
+        expect(0, "\rSaving busybox … 0B\033[K*B/s\033[K*\r\033[K", "",
+               "script -qec 'mydocker save busybox | { sleep 1; cat > /dev/null; }' /dev/null");
+        expect(0, "\rReading busybox.tar …\033[K*\r\033[Ksha256:*", "",
+               "script -qec 'mydocker import busybox.tar progress' /dev/null");
+        image_remove("progress");
+        expect(0, "", "", "mydocker save busybox > saved 2>&1 && rm saved");
+}
+
 /* Packed in every way that people use, from a file and from a pipe. */
 static void test_compressed(void) {
         static const char *const programs[] = {"gzip -1", "bzip2 -1", "xz -0",   "lzma -0",
@@ -419,6 +429,7 @@ int main(int argc, char *argv[]) {
         harness_add("/archives/links", test_links);
         harness_add("/archives/accepted", test_accepted);
         harness_add("/archives/round-trips", test_round_trips);
+        harness_add("/archives/progress", test_progress);
         harness_add("/archives/compressed", test_compressed);
         harness_add("/archives/known", test_known);
         harness_add("/archives/hostile-manifests", test_hostile_manifests);

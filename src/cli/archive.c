@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "shared/error.h"
 #include "shared/fd.h"
@@ -34,25 +35,37 @@ static size_t count_zeros(size_t before, const char *data, size_t size) {
 }
 
 /* Return: 0; a negative errno; -ENODATA if the archive broke off. */
-static int copy(int from, int to) {
+static int copy(int from, int to, const char *what) {
         _cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
+        Progress progress = {};
+        uint64_t total = 0;
         size_t zeros = 0;
 
         if (!buffer)
                 return -ENOMEM;
+        progress_count(&progress, what, 0);
         /* Larger pieces, if the system lets us. */
         (void)fcntl(from, F_SETPIPE_SZ, BUFFER_SIZE);
         for (;;) {
                 ssize_t n = read(from, buffer, BUFFER_SIZE);
+                int r;
 
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return zeros >= TAR_END ? 0 : -ENODATA;
+                if (n <= 0) {
+                        r = n < 0 ? -errno : zeros >= TAR_END ? 0 : -ENODATA;
+
+                        progress_clear(&progress);
+                        return r;
+                }
                 zeros = count_zeros(zeros, buffer, (size_t)n);
-                TRY(fd_write_all(to, buffer, (size_t)n));
+                r = fd_write_all(to, buffer, (size_t)n);
+                if (r < 0) {
+                        progress_clear(&progress);
+                        return r;
+                }
+                total += (uint64_t)n;
+                progress_count(&progress, what, total);
         }
 }
 
@@ -71,7 +84,7 @@ static void on_signal(int number) {
 }
 
 /* Beside the file, so that rename(2) can put it into place. */
-static int receive_file(const Client *client, int fd, const char *output) {
+static int receive_file(const Client *client, int fd, const char *what, const char *output) {
         _cleanup_close_ int to = -EBADF;
         static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
         mode_t mask = umask(0);
@@ -86,7 +99,7 @@ static int receive_file(const Client *client, int fd, const char *output) {
                 return report_errno(client, errno, output);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 signal(signals[i], on_signal);
-        r = copy(fd, to);
+        r = copy(fd, to, what);
         if (r >= 0 && fchmod(to, 0666 & ~mask) < 0)
                 r = -errno;
         if (r >= 0 && rename(unfinished, output) < 0)
@@ -99,14 +112,14 @@ static int receive_file(const Client *client, int fd, const char *output) {
         return report_copy(client, r, output);
 }
 
-int archive_receive(const Client *client, int fd, const char *output) {
+int archive_receive(const Client *client, int fd, const char *what, const char *output) {
         _cleanup_close_ int to = -EBADF;
         struct stat st;
 
         if (!output)
-                return report_copy(client, copy(fd, STDOUT_FILENO), NULL);
+                return report_copy(client, copy(fd, STDOUT_FILENO, what), NULL);
         if (stat(output, &st) < 0 || S_ISREG(st.st_mode))
-                return receive_file(client, fd, output);
+                return receive_file(client, fd, what, output);
         to = open(output, O_WRONLY | O_CLOEXEC);
-        return report_copy(client, to < 0 ? -errno : copy(fd, to), output);
+        return report_copy(client, to < 0 ? -errno : copy(fd, to, what), output);
 }

@@ -9,5 +9,5 @@
 int archive_check_output(const Client *client, const char *output);
 
 /* Copies an archive to a file, or to standard output if `output` is NULL. A file appears under its name only
- * when it is complete. An archive that breaks off is an error. */
-int archive_receive(const Client *client, int fd, const char *output);
+ * when it is complete. An archive that breaks off is an error. `what` is being done, for the line of progress. */
+int archive_receive(const Client *client, int fd, const char *what, const char *output);

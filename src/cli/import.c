@@ -2,6 +2,7 @@
 #include "cli/import.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "cli/report.h"
 #include "shared/error.h"
@@ -43,6 +44,8 @@ int import_archive(Client *client, const ImportArguments *a, JobResult *ret) {
         bool from_stdin = !a->file || streq(a->file, "-");
         _cleanup_free_ char *path = NULL, *what = NULL;
         _cleanup_close_ int fd = -EBADF;
+        uint64_t size = 0;
+        struct stat st;
         int r = client_require_local(client, "reading an archive");
 
         if (r != 0)
@@ -51,8 +54,10 @@ int import_archive(Client *client, const ImportArguments *a, JobResult *ret) {
                 return report(client, "cowardly refusing to read an archive from a terminal");
         fd = from_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) :
                           open(a->file, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0 || fstat(fd, &st) < 0)
                 return report_errno(client, errno, from_stdin ? "standard input" : a->file);
+        if (S_ISREG(st.st_mode))
+                size = (uint64_t)st.st_size;
         what = strf("Reading %s", from_stdin ? "standard input" : a->file);
         if (!what)
                 return report_errno(client, ENOMEM, "cannot go on");
@@ -60,6 +65,6 @@ int import_archive(Client *client, const ImportArguments *a, JobResult *ret) {
         if (r == 0)
                 r = send(client, a, fd, &path);
         return r != 0 ? r :
-                        job_wait(client, path, a->quiet ? NULL : what, *a->name ? a->name : NULL,
-                                 ret);
+                        job_wait_for_bytes(client, path, a->quiet ? NULL : what,
+                                           *a->name ? a->name : NULL, size, ret);
 }

@@ -150,9 +150,14 @@ static int wait_for_end(Job *job, int signal_fd) {
         return 0;
 }
 
-int job_wait(Client *client, const char *path, const char *what, const char *subject,
-             JobResult *ret) {
-        Job job = {.client = client, .path = path, .what = what, .subject = subject, .result = ret};
+int job_wait_for_bytes(Client *client, const char *path, const char *what, const char *subject,
+                       uint64_t size, JobResult *ret) {
+        Job job = {.client = client,
+                   .path = path,
+                   .what = what,
+                   .subject = subject,
+                   .result = ret,
+                   .progress = {.size = size}};
         _cleanup_close_ int signal_fd = open_signals();
         sd_bus_slot *slot = NULL;
         int r = signal_fd;
@@ -168,4 +173,9 @@ int job_wait(Client *client, const char *path, const char *what, const char *sub
         progress_clear(&job.progress);
         sd_bus_slot_unref(slot);
         return r < 0 ? report_unreachable(client, r) : job.status;
+}
+
+int job_wait(Client *client, const char *path, const char *what, const char *subject,
+             JobResult *ret) {
+        return job_wait_for_bytes(client, path, what, subject, 0, ret);
 }

@@ -3,6 +3,8 @@
 
 /* Waiting for a job of the daemon, with a line about its progress on a terminal. */
 
+#include <stdint.h>
+
 #include "cli/client.h"
 
 typedef struct JobResult {
@@ -19,3 +21,7 @@ int job_watch(Client *client);
  * NULL; `subject` is what the user called the thing in case of an error. */
 int job_wait(Client *client, const char *path, const char *what, const char *subject,
              JobResult *ret);
+
+/* The same for a job that goes through so many bytes: its rate is shown too. 0: it is not known how many. */
+int job_wait_for_bytes(Client *client, const char *path, const char *what, const char *subject,
+                       uint64_t size, JobResult *ret);

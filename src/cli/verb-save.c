@@ -5,6 +5,7 @@
 #include "cli/archive.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
+#include "shared/strutil.h"
 
 static const char *format = "oci-archive", *output;
 
@@ -17,7 +18,7 @@ static const Option options[] = {
 
 static int save(Client *client, char **operands) {
         _cleanup_message_ sd_bus_message *reply = NULL;
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = NULL, *what = NULL;
         int fd, r = archive_check_output(client, output);
 
         if (r == 0)
@@ -30,8 +31,11 @@ static int save(Client *client, char **operands) {
         if (r != 0)
                 return r;
         r = sd_bus_message_read(reply, "h", &fd);
-        return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") :
-                       archive_receive(client, fd, output);
+        if (r < 0)
+                return report_errno(client, r, "cannot read the daemon's answer");
+        what = strf("Saving %s", operands[0]);
+        return what ? archive_receive(client, fd, what, output) :
+                      report_errno(client, ENOMEM, "cannot go on");
 }
 
 const Verb verb_save = {
