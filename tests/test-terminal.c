@@ -260,8 +260,173 @@ static void test_only_tty(void) {
                "echo | mydocker run -it --rm busybox true");
 }
 
+static char *find_container(const char *name) {
+        g_autoptr(GVariant) reply = bus_call(NULL, "GetContainer", "(%s,)", name);
+        char *path;
+
+        g_variant_get(reply, "(o)", &path);
+        return path;
+}
+
+/* Programs that take the whole screen and every key. */
+static void test_full_screen(void) {
+        Session *session = session_new("mydocker run -it --rm busybox sh", 24, 80);
+
+        session_expect(session, "# ");
+        session_type(session, "vi /tmp/text\r");
+        session_expect(session, "/tmp/text");
+        session_type(session, "ifirst line\rsecond");
+        session_expect(session, "second");
+        session_type(session, "\033");
+        g_usleep(500000); /* or it would be the beginning of a function key */
+        session_type(session, ":wq\r");
+        session_expect(session, "# ");
+        session_type(session, "cat /tmp/text; echo end\r");
+        session_expect(session, "\nfirst line\r\nsecond\r\nend\r\n");
+        session_type(session, "top\r");
+        session_expect(session, "Load average");
+        session_expect(session, "COMMAND");
+        session_type(session, "q");
+        session_expect(session, "# ");
+        session_type(session, "stty -a | grep -c ' icanon'\r");
+        session_expect(session, "\n1\r\n");
+        session_type(session, "exit\r");
+        g_assert_cmpint(session_end(session), ==, 0);
+}
+
+/* Ctrl-z stops what runs in the shell inside, which can go on with it. */
+static void test_suspend(void) {
+        g_autofree char *path = container_run("{'name': <'target'>}", "sleep 100000");
+
+        for (int i = 0; i < 2; i++) {
+                Session *session = session_new(i == 0 ? "mydocker run -it --rm busybox sh" :
+                                                        "mydocker exec -it target sh",
+                                               24, 80);
+
+                session_expect(session, "# ");
+                session_type(session, "sleep 1000\r");
+                session_expect(session, "sleep 1000\r\n");
+                g_usleep(300000);
+                session_type(session, "\032");
+                session_expect(session, "Stopped");
+                session_type(session, "kill %1; fg; echo status $?\r");
+                session_expect(session, "status 143\r\n");
+                session_type(session, "exit 3\r");
+                g_assert_cmpint(session_end(session), ==, 3);
+        }
+        container_remove(path);
+}
+
+/* A client that is killed takes nothing with it: the next one has the same terminal, at its own size. */
+static void test_killed_client(void) {
+        Session *session = session_new("exec mydocker run -it --name stays busybox sh", 24, 80);
+        g_autofree char *path = NULL;
+
+        session_expect(session, "# ");
+        session_type(session, "VALUE=kept; echo $((40 + 2))\r");
+        session_expect(session, "42\r\n");
+        path = find_container("stays");
+        for (int i = 0; i < 3; i++) {
+                g_assert_cmpint(kill(session->pid, SIGKILL), ==, 0);
+                g_assert_cmpint(session_end(session), ==, 128 + SIGKILL);
+                bus_check_property(path, "State", "'running'");
+                session = session_new("exec mydocker attach stays", 30 + i, 90);
+                session_type(session, "\r");
+                session_expect(session, "# ");
+                session_type(session, "stty size; echo $VALUE\r");
+                session_expect(session, i == 0 ? "30 90\r\nkept\r\n" :
+                                        i == 1 ? "31 90\r\nkept\r\n" :
+                                                 "32 90\r\nkept\r\n");
+        }
+        session_type(session, "exit 5\r");
+        g_assert_cmpint(session_end(session), ==, 5);
+        container_remove(path);
+}
+
+/* All who are attached see the same, and all can type. */
+static void test_several_clients(void) {
+        Session *one = session_new("exec mydocker run -it --name shared busybox sh", 24, 80), *two,
+                *watcher;
+        g_autofree char *path = NULL;
+
+        session_expect(one, "# ");
+        path = find_container("shared");
+        two = session_new("exec mydocker attach shared", 24, 80);
+        watcher = session_new("exec mydocker attach --no-stdin shared", 24, 80);
+        /* Both are there as soon as they see what is typed. */
+        for (int i = 0;
+             i < 500 && !(strstr(two->output->str, "# ") && strstr(watcher->output->str, "# "));
+             i++) {
+                session_type(one, "\r");
+                session_read(two);
+                session_read(watcher);
+        }
+        session_type(two, "echo $((6 * 7)) is it\r");
+        session_expect(one, "42 is it\r\n");
+        session_expect(two, "42 is it\r\n");
+        session_expect(watcher, "42 is it\r");
+        session_type(one, "\020\021");
+        g_assert_cmpint(session_end(one), ==, 0);
+        session_type(two, "exit 6\r");
+        g_assert_cmpint(session_end(two), ==, 6);
+        g_assert_cmpint(session_end(watcher), ==, 6);
+        container_remove(path);
+}
+
+/* The daemon may go and come back: the terminal goes on meanwhile, and the status is known in the end. */
+static void test_daemon_restarted(void) {
+        Session *session = session_new("mydocker run -it --rm busybox sh", 24, 80);
+
+        session_expect(session, "# ");
+        daemon_kill(SIGKILL);
+        session_type(session, "echo $((6 * 7))\r");
+        session_expect(session, "\n42\r\n");
+        daemon_start();
+        session_type(session, "echo $((7 * 7))\r");
+        session_expect(session, "\n49\r\n");
+        session_type(session, "exit 4\r");
+        g_assert_cmpint(session_end(session), ==, 4);
+}
+
+/* If it does not come back nobody knows the status: the command says so, and leaves the terminal as it was. */
+static void test_daemon_lost(void) {
+        Session *session = session_new("stty -a > before; mydocker run -it --name lost busybox sh; "
+                                       "echo status $?; stty -a > after; sleep 0.1",
+                                       24, 80);
+
+        session_expect(session, "# ");
+        daemon_kill(SIGKILL);
+        session_type(session, "exit 4\r");
+        session_expect(session, "cannot say how the process ended");
+        session_expect(session, "status 125\r\n");
+        session_end(session);
+        daemon_start();
+        expect(0, "", "", "cmp before after; rm before after");
+        expect(0, "4\n", "", "mydocker wait lost; mydocker rm lost > /dev/null");
+}
+
+/* Who execs alone has the terminal: with the client goes what runs there, and not the container. */
+static void test_killed_exec(void) {
+        g_autofree char *path = container_run("{'name': <'target'>}", "sleep 100000");
+        Session *session = session_new("exec mydocker exec -it target sh", 24, 80);
+
+        session_expect(session, "# ");
+        g_assert_cmpint(kill(session->pid, SIGKILL), ==, 0);
+        session_end(session);
+        WAIT_UNTIL(shell(NULL, NULL, "test $(mydocker top target | wc -l) = 2") == 0);
+        bus_check_property(path, "State", "'running'");
+        session = session_new("exec mydocker exec -it target sh", 24, 80);
+        session_expect(session, "# ");
+        session_type(session, "exit 2\r");
+        g_assert_cmpint(session_end(session), ==, 2);
+        container_remove(path);
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
+        /* So that the daemon of before and that of after a test are of one kind: neither began the supervisor. */
+        daemon_kill(SIGTERM);
+        daemon_start();
         harness_add("/terminal/run", test_run);
         harness_add("/terminal/resize", test_resize);
         harness_add("/terminal/interrupt", test_interrupt);
@@ -271,5 +436,12 @@ int main(int argc, char *argv[]) {
         harness_add("/terminal/lone-key", test_lone_key);
         harness_add("/terminal/restored", test_restored);
         harness_add("/terminal/only-tty", test_only_tty);
+        harness_add("/terminal/full-screen", test_full_screen);
+        harness_add("/terminal/suspend", test_suspend);
+        harness_add("/terminal/killed-client", test_killed_client);
+        harness_add("/terminal/several-clients", test_several_clients);
+        harness_add("/terminal/daemon-restarted", test_daemon_restarted);
+        harness_add("/terminal/daemon-lost", test_daemon_lost);
+        harness_add("/terminal/killed-exec", test_killed_exec);
         return harness_run();
 }

@@ -67,16 +67,11 @@ static bool tells_absence(const sd_bus_error *error) {
         return startswith(error->name, "org.freedesktop.DBus.Error.Spawn.");
 }
 
-/* Containers go on without the daemon. Either the next call starts it again, or somebody else does. */
-static int await_daemon(Session *session) {
-        bool again = !session->watching_daemon;
-
+/* Containers go on without the daemon. If it died over our call the next one starts it again, where the bus does that;
+ * else somebody else does, and the bus tells. */
+static int await_daemon(Session *session, const sd_bus_error *error) {
         session->daemon_lost = true;
-        if (!again)
-                return 0;
-        session->watching_daemon = true;
-        TRY(client_match_owner(session->client));
-        return call_wait(session);
+        return sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) ? call_wait(session) : 0;
 }
 
 static int on_waited(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
@@ -91,7 +86,7 @@ static int on_waited(sd_bus_message *reply, void *userdata, sd_bus_error *ret_er
                 return 0;
         }
         if (tells_absence(error))
-                return await_daemon(session);
+                return await_daemon(session, error);
         /* It was removed while nobody told us. Other errors do not matter: signals tell the end, too. */
         if (error_is(error, "NoSuchContainer") ||
             sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT)) {
@@ -139,6 +134,9 @@ int session_watch_init(Session *session) {
         if (r != 0)
                 return r;
         r = sd_bus_add_filter(session->client->bus, &session->filter, on_message, session);
+        if (r >=
+            0) /* or the signals of one that has taken the first one's place would be anybody's */
+                r = client_match_owner(session->client);
         return r < 0 ? report_errno(session->client, r, "cannot listen to the bus") : 0;
 }
 

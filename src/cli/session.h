@@ -35,7 +35,6 @@ typedef struct Session {
         bool watching_all;
         bool settled;     /* see session_settle() */
         bool daemon_lost; /* it has left the bus, and is waited for */
-        bool watching_daemon;
         sd_bus_slot *filter, *wait;
 } Session;
 
