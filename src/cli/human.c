@@ -188,7 +188,8 @@ static int parse_date(const char *s, uint64_t *ret) {
         }
         if (seconds < 0)
                 return -EINVAL;
-        *ret = (uint64_t)seconds * USEC_PER_SEC + (uint64_t)(fraction * 1e6 + 0.5);
+        /* Cut, not rounded, as the daemon does it with the log's own times; but 0.1 is 100000. */
+        *ret = (uint64_t)seconds * USEC_PER_SEC + (uint64_t)(fraction * 1e6 + 1e-6);
         return 0;
 }
 

@@ -63,6 +63,8 @@ static void test_parse(void) {
         CHECK_INT(at("10.5"), 10 * SECOND + SECOND / 2);
         CHECK_INT(at("1970-01-02T00:00:00Z"), 24 * HOUR);
         CHECK_INT(at("1970-01-02T02:00:00.25+02:00"), 24 * HOUR + SECOND / 4);
+        CHECK_INT(at("1970-01-02T00:00:00.1Z"), 24 * HOUR + SECOND / 10);
+        CHECK_INT(at("1970-01-02T00:00:00.000001999Z"), 24 * HOUR + 1);
         CHECK(at("1970-01-05") != UINT64_MAX);
         CHECK(at("yesterday") == UINT64_MAX);
         CHECK(at("5x") == UINT64_MAX);

@@ -188,8 +188,9 @@ static bool line_is_last_piece(int fd, off_t offset) {
 }
 
 /* Finds where the last *count lines of a file begin. *count becomes the number that is missing.
- * A long line, written in pieces, is one. Return: the offset or a negative errno. */
-static off_t find_tail(int fd, off_t size, uint64_t *count) {
+ * A long line, written in pieces, is one; so is the last one of `newest`, the file that is written to, though its end may
+ * be still to come. Return: the offset or a negative errno. */
+static off_t find_tail(int fd, off_t size, bool newest, uint64_t *count) {
         _cleanup_free_ char *block = malloc(BLOCK_SIZE);
         off_t start = size, end = size; /* of the line that begins at `start` */
 
@@ -210,7 +211,7 @@ static off_t find_tail(int fd, off_t size, uint64_t *count) {
 
                         if (block[i] != '\n' || begin == size)
                                 continue;
-                        if (line_is_last_piece(fd, begin)) {
+                        if ((newest && start == size) || line_is_last_piece(fd, begin)) {
                                 if (*count == 0)
                                         return start;
                                 (*count)--;
@@ -218,7 +219,7 @@ static off_t find_tail(int fd, off_t size, uint64_t *count) {
                         start = begin;
                 }
         }
-        if (size > 0 && line_is_last_piece(fd, 0)) {
+        if (size > 0 && ((newest && start == size) || line_is_last_piece(fd, 0))) {
                 if (*count == 0)
                         return start;
                 (*count)--;
@@ -241,9 +242,9 @@ static int begin(LogReader *reader, Error *e) {
         if (reader->job->order.tail >= 0) {
                 count = (uint64_t)reader->job->order.tail;
                 if (current >= 0)
-                        current_start = find_tail(current, current_st.st_size, &count);
+                        current_start = find_tail(current, current_st.st_size, true, &count);
                 if (older >= 0 && current_start >= 0)
-                        older_start = find_tail(older, older_st.st_size, &count);
+                        older_start = find_tail(older, older_st.st_size, current < 0, &count);
                 if (current_start < 0 || older_start < 0)
                         return error_set(e, (int)MIN(current_start, older_start), "read",
                                          "looking for the last lines of the log");
