@@ -96,8 +96,10 @@ const Option container_option_table[] = {
         {"l label", "list", "Set meta data on a container", option_list, &O.labels},
         {"label-file", "list", "Read in a line delimited file of labels", option_list,
          &O.label_files},
-        {"log-driver", "string", "Where output goes: file, none", option_string, &O.log_driver},
-        {"log-opt", "list", "Log driver options (max-size=SIZE)", option_list, &O.log_options},
+        {"log-driver", "string", "Where output goes: file, journald, none", option_string,
+         &O.log_driver},
+        {"log-opt", "list", "Log driver options (max-size=SIZE, tag=TEXT)", option_list,
+         &O.log_options},
         {"m memory -mem", "bytes", "Memory limit", option_size, &O.memory},
         {"memory-swap", "bytes", "Limit of memory plus swap: '-1' for unlimited swap",
          option_size_limit, &O.memory_swap},
@@ -291,15 +293,16 @@ static int add_security(Client *client, sd_bus_message *call) {
 
 static int add_log_options(Client *client, sd_bus_message *call) {
         for (char **s = O.log_options; s && *s; s++) {
-                const char *value = startswith(*s, "max-size=");
+                const char *size_text = startswith(*s, "max-size="), *tag = startswith(*s, "tag=");
                 uint64_t size;
                 int r;
 
-                if (!value)
+                if (!size_text && !tag)
                         return report(client, "unknown --log-opt: %s", *s);
-                if (parse_size(value, &size) < 0)
+                if (size_text && parse_size(size_text, &size) < 0)
                         return report(client, "invalid size in --log-opt: %s", *s);
-                r = options_add(call, "log-max-size", "t", size);
+                r = tag ? options_add(call, "log-tag", "s", tag) :
+                          options_add(call, "log-max-size", "t", size);
                 if (r < 0)
                         return report_errno(client, r, "cannot make a message");
         }

@@ -28,8 +28,16 @@ static const Option log_options[] = {
 };
 
 static int check_log(const Container *c, sd_bus_error *error) {
-        if (streq_ptr(c->record->spec->log_driver, "file"))
+        const LogSpec *log = &c->record->spec->log;
+
+        if (streq_ptr(log->driver, "file"))
                 return 0;
+        /* Who may read the journal is not for us to say. */
+        if (streq_ptr(log->driver, "journald"))
+                return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
+                                         "Container %s is logged to the journal, see journalctl "
+                                         "CONTAINER_ID_FULL=%s",
+                                         c->record->name, c->record->spec->id);
         return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED, "Container %s keeps no log",
                                  c->record->name);
 }

@@ -190,6 +190,8 @@ static int send_start(Start *start, const int *volumes, Error *e) {
         if (spec.n_volumes + spec.n_devices + 3 + c->n_attached[0] + c->n_attached[1] > FD_PASS_MAX)
                 return error_set(e, E2BIG, "volume", "too many volumes and devices");
         memcpy(request.container, spec.id, sizeof(request.container));
+        spec.log.name = c->record->name;
+        spec.log.image = c->record->image;
         for (size_t i = 0; i < 3; i++)
                 if (c->streams[i] >= 0) {
                         spec.process.streams[i] = STREAM_GIVEN;

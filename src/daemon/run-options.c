@@ -32,6 +32,7 @@ static const Option options[] = {
         {"open-stdin", OPTION_BOOL, offsetof(RunOptions, open_stdin)},
         {"stdin-once", OPTION_BOOL, offsetof(RunOptions, stdin_once)},
         {"log-driver", OPTION_STRING, offsetof(RunOptions, log_driver)},
+        {"log-tag", OPTION_STRING, offsetof(RunOptions, log_tag)},
         {"log-max-size", OPTION_U64, offsetof(RunOptions, log_max_size)},
         {"volumes", OPTION_VOLUMES, offsetof(RunOptions, volumes)},
         {"volume-fds", OPTION_VOLUME_FDS, offsetof(RunOptions, volumes)},
@@ -70,6 +71,7 @@ void run_options_done(RunOptions *o) {
         fd_close_many(o->streams, 3);
         fd_close_many(o->attach, 2);
         free(o->log_driver);
+        free(o->log_tag);
         volume_options_done(&o->volumes);
         volume_options_done(&o->devices);
         strv_free(o->tmpfs);
@@ -125,7 +127,7 @@ static int check_word(const char *value, const char *const *words, const char *k
 }
 
 static int check_words(const RunOptions *o, sd_bus_error *error) {
-        static const char *const log_drivers[] = {"file", "none", NULL};
+        static const char *const log_drivers[] = {"file", "journald", "none", NULL};
         static const char *const networks[] = {"none", "host", NULL};
         static const char *const users[] = {"private", "host", NULL};
         static const char *const filters[] = {"default", "unconfined", NULL};
@@ -247,6 +249,8 @@ static int check(const RunOptions *o, sd_bus_error *error) {
                                   o->streams, false, error));
         if (o->stdin_once && !o->open_stdin)
                 return bad(error, "stdin-once", "needs open-stdin");
+        if (o->log_tag && !log_tag_is_valid(o->log_tag))
+                return bad(error, "log-tag", "is no text that can mark an entry");
         TRY(check_attach(o, error));
         TRY(check_words(o, error));
         TRY(restart_option_parse(o->restart ?: "no", o->auto_remove, &policy, error));

@@ -26,7 +26,7 @@ typedef struct RunOptions {
         bool open_stdin, stdin_once;
         int streams[3]; /* -EBADF: not given */
         int attach[2];  /* pipes for a copy of standard output and standard error */
-        char *log_driver;
+        char *log_driver, *log_tag;
         uint64_t log_max_size; /* UINT64_MAX: not given */
 
         VolumeOptions volumes;

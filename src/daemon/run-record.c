@@ -254,11 +254,12 @@ static int fill(Manager *m, const RunOptions *o, const Image *image, const Image
         TRY(make_devices(o, spec));
         TRY(merge_labels(record->labels, defaults->labels));
         TRY(merge_labels(record->labels, o->labels));
-        TRY(free_and_strdup(&spec->log_driver, driver));
+        TRY(free_and_strdup(&spec->log.driver, driver));
+        TRY(free_and_strdup(&spec->log.tag, o->log_tag));
         TRY(free_and_strdup(&record->name, o->name));
         TRY(name_image(image, o->image, &record->image));
         memcpy(record->image_id, image->record->id, sizeof(record->image_id));
-        spec->log_max_size = make_log_size(m, o, record->owner);
+        spec->log.max_size = make_log_size(m, o, record->owner);
         spec->host_network = streq_ptr(o->network, "host");
         spec->host_userns = streq_ptr(o->userns, "host");
         spec->read_only = o->read_only;

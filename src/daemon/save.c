@@ -156,7 +156,7 @@ static int save_rootfs(Save *save, sd_bus_error *error) {
         ContainerSpec spec = {
                 .layers = save->layers,
                 .hostname = (char *)"image",
-                .log_driver = (char *)"none",
+                .log.driver = (char *)"none",
                 .process = {.argv = argv},
         };
         Request request = {.spec = &spec, .no_upper = true};

@@ -116,7 +116,8 @@ static void test_refused(void) {
         check_refused(message("a{sv}", 1, "userns", "s", ""), "userns");
         check_refused(message("a{sv}", 1, "seccomp", "s", "off"), "seccomp");
         check_refused(message("a{sv}", 1, "restart", "s", "sometimes"), "restart");
-        check_refused(message("a{sv}", 1, "log-driver", "s", "journald"), "log-driver");
+        check_refused(message("a{sv}", 1, "log-driver", "s", "syslog"), "log-driver");
+        check_refused(message("a{sv}", 1, "log-tag", "s", "a\nFORGED=1"), "log-tag");
         check_refused(message("a{sv}", 1, "cap-add", "as", 1, "FLY"), "cap-add");
         check_refused(message("a{sv}", 1, "volumes", "a(sss)", 1, "from", "/to", ""), "volumes");
         check_refused(message("a{sv}", 1, "volumes", "a(sss)", 1, "/from", "to", ""), "volumes");

@@ -2,6 +2,8 @@
 #include "protocol/spec.h"
 #include "protocol/ulimit.h"
 
+#define LOG_TAG_MAX 256
+
 void limits_done(Limits *limits) {
         free(limits->cpuset);
         *limits = (Limits){};
@@ -64,6 +66,51 @@ bool cpuset_is_valid(const char *s) {
                 if (*s++ != ',')
                         return false;
         }
+}
+
+void log_spec_done(LogSpec *spec) {
+        free(spec->driver);
+        free(spec->name);
+        free(spec->image);
+        free(spec->tag);
+        *spec = (LogSpec){};
+}
+
+int log_spec_to_json(const LogSpec *spec, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object();
+
+        if (!json)
+                return -ENOMEM;
+        TRY(json_add_string(json, "driver", spec->driver));
+        TRY(json_add_u64(json, "max-size", spec->max_size));
+        TRY(json_add_string(json, "name", spec->name));
+        TRY(json_add_string(json, "image", spec->image));
+        TRY(json_add_string(json, "tag", spec->tag));
+        *ret = TAKE_PTR(json);
+        return 0;
+}
+
+bool log_tag_is_valid(const char *s) {
+        if (isempty(s) || strlen(s) > LOG_TAG_MAX || !utf8_is_valid(s))
+                return false;
+        for (; *s; s++)
+                if ((unsigned char)*s < ' ' || *s == 0x7f)
+                        return false;
+        return true;
+}
+
+int log_spec_from_json(Json *json, LogSpec *ret) {
+        TRY(json_get_string(json, "driver", &ret->driver));
+        TRY(json_get_u64(json, "max-size", &ret->max_size));
+        TRY(json_get_string(json, "name", &ret->name));
+        TRY(json_get_string(json, "image", &ret->image));
+        TRY(json_get_string(json, "tag", &ret->tag));
+        /* In the journal each could make up entries of its own otherwise. */
+        if ((ret->name && !log_tag_is_valid(ret->name)) ||
+            (ret->image && !log_tag_is_valid(ret->image)) ||
+            (ret->tag && !log_tag_is_valid(ret->tag)))
+                return -EBADMSG;
+        return 0;
 }
 
 void process_spec_done(ProcessSpec *spec) {
@@ -154,7 +201,7 @@ ContainerSpec *container_spec_free(ContainerSpec *spec) {
         }
         free(spec->devices);
         limits_done(&spec->limits);
-        free(spec->log_driver);
+        log_spec_done(&spec->log);
         process_spec_done(&spec->process);
         free(spec);
         return NULL;
@@ -270,7 +317,8 @@ static int devices_from_json(Json *json, ContainerSpec *spec) {
 }
 
 int container_spec_to_json(const ContainerSpec *spec, Json **ret) {
-        _cleanup_json_ Json *json = json_object_new_object(), *limits = NULL, *process = NULL;
+        _cleanup_json_ Json *json = json_object_new_object(), *limits = NULL, *process = NULL,
+                            *log = NULL;
 
         if (!json)
                 return -ENOMEM;
@@ -287,8 +335,8 @@ int container_spec_to_json(const ContainerSpec *spec, Json **ret) {
                 TRY(devices_to_json(spec, json));
         TRY(limits_to_json(&spec->limits, &limits));
         TRY(json_add(json, "limits", TAKE_PTR(limits)));
-        TRY(json_add_string(json, "log-driver", spec->log_driver));
-        TRY(json_add_u64(json, "log-max-size", spec->log_max_size));
+        TRY(log_spec_to_json(&spec->log, &log));
+        TRY(json_add(json, "log", TAKE_PTR(log)));
         TRY(process_spec_to_json(&spec->process, &process));
         TRY(json_add(json, "process", TAKE_PTR(process)));
         *ret = TAKE_PTR(json);
@@ -336,8 +384,11 @@ int container_spec_from_json(Json *json, ContainerSpec **ret) {
                 r = limits_from_json(part, &spec->limits);
         if (r < 0)
                 return r;
-        TRY(json_get_string(json, "log-driver", &spec->log_driver));
-        TRY(json_get_u64(json, "log-max-size", &spec->log_max_size));
+        r = json_get_object(json, "log", &part);
+        if (r > 0)
+                r = log_spec_from_json(part, &spec->log);
+        if (r < 0)
+                return r;
         r = json_get_object(json, "process", &part);
         if (r == 0)
                 return -EBADMSG;

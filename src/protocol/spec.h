@@ -83,6 +83,15 @@ typedef struct Limits {
         uint64_t pids;        /* processes and threads */
 } Limits;
 
+/* Where the output of a container is logged. */
+typedef struct LogSpec {
+        char *driver;      /* "file", "journald" or "none" */
+        uint64_t max_size; /* bytes of a log file before it is rotated; 0 for no limit */
+        /* For the journal: the container's name and its image's, and what entries are marked with;
+         * NULL: the beginning of the container's id. */
+        char *name, *image, *tag;
+} LogSpec;
+
 typedef struct ContainerSpec {
         char id[ID_LENGTH + 1];
         /* Ids of the image's layers, the lowest first; at least one. */
@@ -101,10 +110,7 @@ typedef struct ContainerSpec {
         Device *devices;
         size_t n_devices;
         Limits limits;
-        /* "file" or "none". */
-        char *log_driver;
-        /* Bytes of a log file before it is rotated; 0 for no limit. */
-        uint64_t log_max_size;
+        LogSpec log;
         ProcessSpec process;
 } ContainerSpec;
 
@@ -116,6 +122,13 @@ int limits_from_json(Json *json, Limits *ret);
 
 /* Whether a cpuset has the grammar of cpuset(7) and names no processor above 8191. */
 bool cpuset_is_valid(const char *s);
+
+void log_spec_done(LogSpec *spec);
+int log_spec_to_json(const LogSpec *spec, Json **ret);
+int log_spec_from_json(Json *json, LogSpec *ret);
+
+/* Whether a text can be a tag: UTF-8 without control characters, not empty, at most 256 bytes. */
+bool log_tag_is_valid(const char *s);
 
 void process_spec_done(ProcessSpec *spec);
 int process_spec_to_json(const ProcessSpec *spec, Json **ret);

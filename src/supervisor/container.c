@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syslog.h>
 #include <sys/wait.h>
 
 #include "shared/log.h"
@@ -201,12 +202,20 @@ static void on_output_ended(void *data) {
         check_end(data);
 }
 
-int process_add_output(Process *process, size_t i, int fd, const char *stream) {
+int process_add_output(Process *process, size_t i, int fd, const LogSpec *log) {
+        static const char *const streams[] = {"stdout", "stderr"};
+        const JournalConfig journal = {
+                .socket = JOURNAL_SOCKET,
+                .id = process->container->id,
+                .log = log,
+                .priority = i == 0 ? LOG_INFO : LOG_ERR,
+        };
         const OutputConfig config = {
                 .fd = fd,
                 .terminal = process->tty,
-                .stream = stream,
+                .stream = streams[i],
                 .log = process->container->log,
+                .journal = log && streq_ptr(log->driver, "journald") ? &journal : NULL,
                 .ended = on_output_ended,
                 .data = process->container,
         };
@@ -214,16 +223,20 @@ int process_add_output(Process *process, size_t i, int fd, const char *stream) {
         return output_new(process->container->supervisor->loop, &config, &process->outputs[i]);
 }
 
-int container_open_log(Container *container, uint64_t max_size, Error *e) {
+int container_open_log(Container *container, const LogSpec *log, Error *e) {
         char path[sizeof("containers/") + ID_LENGTH];
         int dir;
 
+        if (streq_ptr(log->driver, "journald") && access(JOURNAL_SOCKET, F_OK) < 0)
+                return error_set(e, EOPNOTSUPP, "log", "journald does not run on this machine");
+        if (!streq_ptr(log->driver, "file"))
+                return 0;
         snprintf(path, sizeof(path), "containers/%s", container->id);
         dir = openat(container->supervisor->state_dir, path,
                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (dir < 0)
                 return error_set(e, errno, "log", "opening the container's directory");
-        return logfile_open(dir, max_size, &container->log, e);
+        return logfile_open(dir, log->max_size, &container->log, e);
 }
 
 /* How often, and how long after each other, the count of kills is looked at. */

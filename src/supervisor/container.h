@@ -27,13 +27,13 @@ void process_free(Process *process);
 /* Waits for the end of a process, pid and pidfd of which are set. Return: 0 or a negative errno. */
 int process_watch(Process *process);
 
-/* Opens the log in the container's directory, for the outputs that are added later. Return: 0 or a
- * negative errno. */
-int container_open_log(Container *container, uint64_t max_size, Error *e);
+/* Opens the log as far as the container has one of its own, for the outputs that are added later.
+ * Return: 0 or a negative errno. */
+int container_open_log(Container *container, const LogSpec *log, Error *e);
 
-/* Reads output `i` of a process from `fd`, which is taken, also on failure. Return: 0 or a negative
- * errno. */
-int process_add_output(Process *process, size_t i, int fd, const char *stream);
+/* Reads output `i` (0: stdout or the terminal, 1: stderr) of a process from `fd`, which is taken, also
+ * on failure. With `log` it goes to the journal if that says so. Return: 0 or a negative errno. */
+int process_add_output(Process *process, size_t i, int fd, const LogSpec *log);
 
 /* Watches for what the kernel kills. A container without that is not worse off. */
 void container_watch_oom(Container *container);

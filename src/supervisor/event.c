@@ -139,6 +139,7 @@ static int next_timeout(const EventLoop *loop) {
 }
 
 int event_loop_run(EventLoop *loop) {
+        loop->stopped = false;
         while (!loop->stopped) {
                 int n = epoll_wait(loop->epoll, loop->batch, BATCH, next_timeout(loop));
 

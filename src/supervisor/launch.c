@@ -45,6 +45,7 @@ static int check_fds(const Call *call, StartFds *ret, Error *e) {
 /* A new main process: its streams are all ours. */
 static int take_main_streams(Process *process, Error *e) {
         Container *container = process->container;
+        const LogSpec *log = &process->call->request.spec->log;
         Launch *launch = &process->launch;
         int r = 0;
 
@@ -52,14 +53,12 @@ static int take_main_streams(Process *process, Error *e) {
         container->input_once = process->call->request.spec->process.stdin_once;
         if (process->tty) {
                 process->terminal = TAKE_FD(launch->terminal_slave);
-                r = process_add_output(process, 0, TAKE_FD(launch->terminal_master), "stdout");
+                r = process_add_output(process, 0, TAKE_FD(launch->terminal_master), log);
         }
         if (r >= 0 && launch->streams[STDOUT_FILENO] >= 0)
-                r = process_add_output(process, 0, TAKE_FD(launch->streams[STDOUT_FILENO]),
-                                       "stdout");
+                r = process_add_output(process, 0, TAKE_FD(launch->streams[STDOUT_FILENO]), log);
         if (r >= 0 && launch->streams[STDERR_FILENO] >= 0)
-                r = process_add_output(process, 1, TAKE_FD(launch->streams[STDERR_FILENO]),
-                                       "stderr");
+                r = process_add_output(process, 1, TAKE_FD(launch->streams[STDERR_FILENO]), log);
         return r < 0 ? error_set(e, r, "streams", "taking over the streams") : 0;
 }
 
@@ -112,8 +111,7 @@ static int take_exec_streams(Process *process, Error *e) {
                 if (launch->streams[i] < 0)
                         continue;
                 if (spec->streams[i] == STREAM_LOG && i > 0)
-                        r = process_add_output(process, i - 1, TAKE_FD(launch->streams[i]),
-                                               names[i]);
+                        r = process_add_output(process, i - 1, TAKE_FD(launch->streams[i]), NULL);
                 else
                         r = call_add_stream(process->call, names[i], TAKE_FD(launch->streams[i]));
         }
@@ -220,8 +218,7 @@ static int begin_start(Container *container, const Call *call, Error *e) {
         StartFds fds;
 
         TRY(check_fds(call, &fds, e));
-        if (spec->log_driver && !streq(spec->log_driver, "none"))
-                TRY(container_open_log(container, spec->log_max_size, e));
+        TRY(container_open_log(container, &spec->log, e));
         TRY(cgroup_make(supervisor->cgroups, spec->id, &spec->limits, &container->cgroup, e));
         if (process_new(container, 0, &container->main) < 0)
                 return error_oom(e);

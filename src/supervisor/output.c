@@ -49,17 +49,24 @@ struct Output {
         EventSource source;
         EventTimer stall;
         Client *clients;
-        bool ended, paused, released;
+        Journal *journal;
+        bool ended, released;
+        bool paused;       /* a client has to take something first */
+        bool journal_full; /* journald has to */
         /* Typed, but not yet taken by the terminal; NULL without one. */
         char *input;
         size_t n_input;
 };
 
+static bool is_waiting(const Output *output) {
+        return output->paused || output->journal_full;
+}
+
 static void update_source(Output *output) {
         if (output->ended)
                 return;
         event_source_set(&output->source,
-                         (output->paused ? 0 : EPOLLIN) | (output->n_input > 0 ? EPOLLOUT : 0));
+                         (is_waiting(output) ? 0 : EPOLLIN) | (output->n_input > 0 ? EPOLLOUT : 0));
 }
 
 static void update_client(Client *client) {
@@ -85,6 +92,7 @@ static void output_free(Output *output) {
         event_timer_cancel(&output->stall);
         event_source_remove(&output->source);
         safe_close(output->config.fd);
+        journal_release(output->journal);
         free(output->input);
         free(output);
 }
@@ -152,6 +160,7 @@ static void end_output(Output *output) {
         event_timer_cancel(&output->stall);
         event_source_remove(&output->source);
         output->config.fd = safe_close(output->config.fd);
+        output->journal = journal_release(output->journal);
         finish_clients(output);
 }
 
@@ -211,6 +220,10 @@ static void send_to_client(Client *client, const char *data, size_t size) {
 static void deliver(Output *output, const char *data, size_t size) {
         if (output->config.log)
                 logfile_write(output->config.log, output->config.stream, data, size);
+        if (output->journal && !journal_write(output->journal, data, size)) {
+                output->journal_full = true;
+                update_source(output);
+        }
         if (!output->clients)
                 return;
         LIST_FOREACH(client, output->clients, clients)
@@ -256,10 +269,10 @@ static void on_source(void *data, uint32_t events) {
                 write_input(output);
         if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
                 return;
-        for (unsigned i = 0; i < BURST && r > 0 && !output->paused; i++)
+        for (unsigned i = 0; i < BURST && r > 0 && !is_waiting(output); i++)
                 r = read_once(output);
         /* A pause with EPOLLHUP would spin: what is left is taken at once then. */
-        if (output->paused && (events & (EPOLLHUP | EPOLLERR)))
+        if (is_waiting(output) && (events & (EPOLLHUP | EPOLLERR)))
                 (void)output_drain(output);
         else if (r < 0)
                 end_output(output);
@@ -332,6 +345,24 @@ static void on_client(void *data, uint32_t events) {
                 check_pause(output);
 }
 
+static void on_journal_ready(void *data) {
+        Output *output = data;
+
+        output->journal_full = false;
+        update_source(output);
+}
+
+static int open_journal(Output *output) {
+        JournalConfig config;
+
+        if (!output->config.journal)
+                return 0;
+        config = *output->config.journal;
+        config.ready = on_journal_ready;
+        config.data = output;
+        return journal_new(output->loop, &config, &output->journal);
+}
+
 int output_new(EventLoop *loop, const OutputConfig *config, Output **ret) {
         Output *output = calloc(1, sizeof(Output));
         int r;
@@ -344,6 +375,8 @@ int output_new(EventLoop *loop, const OutputConfig *config, Output **ret) {
         if (config->terminal)
                 output->input = malloc(INPUT_SIZE);
         r = config->terminal && !output->input ? -ENOMEM : fd_set_nonblock(config->fd, true);
+        if (r >= 0)
+                r = open_journal(output);
         if (r >= 0)
                 r = event_source_add(loop, &output->source, config->fd, EPOLLIN, on_source, output);
         if (r < 0) {

@@ -6,11 +6,12 @@
  *
  * A client that takes its data slower than the process makes it slows the process down. But one that
  * stands still for a second misses what comes until it has taken the rest, and is told so where that
- * isn't seen at once, as on a terminal. The log misses nothing. */
+ * isn't seen at once, as on a terminal. The log misses nothing. A journal is such a client, too. */
 
 #include <stdbool.h>
 
 #include "supervisor/event.h"
+#include "supervisor/journal.h"
 #include "supervisor/logfile.h"
 
 typedef struct Output Output;
@@ -20,6 +21,8 @@ typedef struct OutputConfig {
         bool terminal;      /* clients are stream sockets and can write */
         const char *stream; /* the name in the log */
         LogFile *log;       /* NULL: none. Not owned; valid until output_release() */
+        const JournalConfig
+                *journal; /* NULL: none. Looked at by output_new() only, but for `ready` */
         /* Called when the last writer has closed its end. */
         void (*ended)(void *data);
         void *data;

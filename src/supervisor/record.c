@@ -21,20 +21,23 @@ typedef struct Record {
         uint64_t start_time, started_at;
         uint32_t id_base;
         bool tty;
-        bool log;
-        uint64_t log_max_size;
+        LogSpec log;
         uint64_t pipes[2]; /* inodes of stdout's and stderr's pipes, 0: none */
         const char *boot;
 } Record;
 
 static const char *const pipe_names[] = {"stdout-pipe", "stderr-pipe"};
 
+static void record_done(Record *record) {
+        log_spec_done(&record->log);
+}
+
 static void record_name(const char *id, char name[static NAME_SIZE]) {
         snprintf(name, NAME_SIZE, "%s.json", id);
 }
 
 static int record_to_json(const Container *container, const ContainerSpec *spec, Json **ret) {
-        _cleanup_json_ Json *json = json_object_new_object();
+        _cleanup_json_ Json *json = json_object_new_object(), *log = NULL;
         char boot[37];
 
         if (!json)
@@ -48,8 +51,8 @@ static int record_to_json(const Container *container, const ContainerSpec *spec,
         TRY(json_add_u64(json, "id-base", container->id_base));
         TRY(json_add_string(json, "cgroup", cgroup_path(container->cgroup)));
         TRY(json_add_bool(json, "tty", spec->process.tty));
-        TRY(json_add_bool(json, "log", container->log != NULL));
-        TRY(json_add_u64(json, "log-max-size", spec->log_max_size));
+        TRY(log_spec_to_json(&spec->log, &log));
+        TRY(json_add(json, "log", TAKE_PTR(log)));
         for (size_t i = 0; i < ELEMENTSOF(pipe_names); i++)
                 if (container->main->outputs[i] && !spec->process.tty)
                         TRY(json_add_u64(json, pipe_names[i],
@@ -89,6 +92,7 @@ int record_exit(const Supervisor *supervisor, const Event *event) {
 }
 
 static int record_from_json(Json *json, Record *ret) {
+        Json *log;
         int r;
 
         *ret = (Record){.boot = ""};
@@ -101,8 +105,11 @@ static int record_from_json(Json *json, Record *ret) {
         TRY(json_get_u64(json, "started-at", &ret->started_at));
         TRY(json_get_u32(json, "id-base", &ret->id_base));
         TRY(json_get_bool(json, "tty", &ret->tty));
-        TRY(json_get_bool(json, "log", &ret->log));
-        TRY(json_get_u64(json, "log-max-size", &ret->log_max_size));
+        r = json_get_object(json, "log", &log);
+        if (r > 0)
+                r = log_spec_from_json(log, &ret->log);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < ELEMENTSOF(pipe_names); i++)
                 TRY(json_get_u64(json, pipe_names[i], &ret->pipes[i]));
         return ret->pid > 0 ? 0 : -EBADMSG;
@@ -142,22 +149,21 @@ static int open_pipe(const Supervisor *supervisor, int pid, uint64_t inode) {
 
 /* Goes on reading what the container puts out, where its main process has the pipes still open. */
 static void adopt_outputs(Container *container, const Record *record) {
-        static const char *const streams[] = {"stdout", "stderr"};
         Error e = ERROR_INIT;
 
-        if (record->log && container_open_log(container, record->log_max_size, &e) < 0)
+        if (container_open_log(container, &record->log, &e) < 0)
                 log_error_object(LOG_ERR, &e, "Can't log container %s", container->id);
-        for (size_t i = 0; i < ELEMENTSOF(streams); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(record->pipes); i++) {
                 int fd, r;
 
                 if (record->pipes[i] == 0)
                         continue;
                 r = fd = open_pipe(container->supervisor, record->pid, record->pipes[i]);
                 if (fd >= 0)
-                        r = process_add_output(container->main, i, fd, streams[i]);
+                        r = process_add_output(container->main, i, fd, &record->log);
                 if (r < 0)
                         log_errno(LOG_WARNING, r, "Can't read %s of container %s any more",
-                                  streams[i], container->id);
+                                  pipe_names[i], container->id);
         }
 }
 
@@ -224,7 +230,7 @@ static int write_unknown_exit(const Supervisor *supervisor, const Record *record
 
 static int adopt_one(Supervisor *supervisor, const char *name, Error *e) {
         _cleanup_json_ Json *json = NULL;
-        Record record;
+        _cleanup_(record_done) Record record = {};
         int r;
 
         r = json_read_file_at(supervisor->records, name, RECORD_SIZE_MAX, &json);

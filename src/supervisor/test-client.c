@@ -155,7 +155,7 @@ ContainerSpec *client_spec(const char *command) {
         CHECK_INT(strv_extend(&spec->layers, LAYER), 0);
         spec->hostname = strdup("box");
         spec->id_base = 1000000 + 65536 * (count++ % 1000);
-        spec->log_driver = strdup("file");
+        spec->log.driver = strdup("file");
         CHECK_INT(strv_extend(&spec->process.argv, "/bin/sh"), 0);
         CHECK_INT(strv_extend(&spec->process.argv, "-c"), 0);
         CHECK_INT(strv_extend(&spec->process.argv, command), 0);
