@@ -114,6 +114,49 @@ static void test_attach(void) {
         expect(0, NULL, "", "mydocker rm stopped");
 }
 
+/* Over the bus: who attaches before the start misses nothing, and is told when too many do. */
+static void test_attach_first(void) {
+        g_autofree char *path =
+                container_create(NULL, "echo first; echo error >&2; sleep 0.2; printf last");
+        int out[2], err[2];
+
+        for (int i = 0; i < 2; i++) {
+                g_autoptr(GUnixFDList) fds = NULL;
+                g_autoptr(GError) error = NULL;
+                g_autoptr(GVariant) reply =
+                        bus_try(bus, NULL, &fds, &error, path, "Attach", "(@a{sv} {},)");
+                g_autoptr(GVariant) streams = NULL;
+                gint32 out_handle, err_handle;
+
+                g_assert_no_error(error);
+                streams = g_variant_get_child_value(reply, 0);
+                g_assert_true(g_variant_lookup(streams, "stdout", "h", &out_handle));
+                g_assert_true(g_variant_lookup(streams, "stderr", "h", &err_handle));
+                out[i] = g_unix_fd_list_get(fds, out_handle, NULL);
+                err[i] = g_unix_fd_list_get(fds, err_handle, NULL);
+        }
+        /* Those who have gone again don't count. */
+        for (int i = 0; i < 20; i++) {
+                g_autoptr(GUnixFDList) fds = NULL;
+                g_autoptr(GError) error = NULL;
+                g_autoptr(GVariant) reply =
+                        bus_try(bus, NULL, &fds, &error, path, "Attach", "(@a{sv} {},)");
+
+                g_assert_no_error(error);
+        }
+        g_variant_unref(bus_call(path, "Start", "(@a{sv} {},)"));
+        for (int i = 0; i < 2; i++) {
+                g_autofree char *text = read_fd(out[i], NULL), *complaint = read_fd(err[i], NULL);
+
+                check_text("stdout", text, "first\nlast");
+                check_text("stderr", complaint, "error\n");
+        }
+        g_assert_cmpint(container_wait(path), ==, 0);
+        container_remove(path);
+        bus_refused(bus, ERROR_ARGS, "*stdin-once*", NULL, "Run",
+                    "('busybox', ['true'], {'stdin-once': <true>})");
+}
+
 /* A container that counts in /tmp/count what it has written. */
 #define COUNTING "i=0; while :; do head -c 65536 /dev/zero; i=$((i+1)); echo $i > /tmp/count; done"
 
@@ -233,6 +276,7 @@ int main(int argc, char *argv[]) {
         harness_add("/streams/broken-pipe", test_broken_pipe);
         harness_add("/streams/input", test_input);
         harness_add("/streams/attach", test_attach);
+        harness_add("/streams/attach-first", test_attach_first);
         harness_add("/streams/stopped-client", test_stopped_client);
         harness_add("/streams/slow-reader", test_slow_reader);
         harness_add("/streams/binary-clean", test_binary_clean);
