@@ -95,15 +95,14 @@ int session_give_streams(Session *session, bool input) {
         struct stat st[3];
 
         for (int i = input ? STDIN_FILENO : STDOUT_FILENO; i <= STDERR_FILENO; i++) {
+                bool copied = i > STDIN_FILENO && session->logged;
                 int r = 0;
 
                 if (fstat(i, &st[i]) < 0)
                         return report_errno(session->client, errno, "cannot use a standard stream");
-                if (i > STDIN_FILENO && session->logged)
-                        r = give_pipe(session, i);
-                else if (may_be_given(&st[i]))
+                if (!copied && may_be_given(&st[i]))
                         session->given[i] = i;
-                else if (i == STDERR_FILENO && session->relays[1] &&
+                else if (!copied && i == STDERR_FILENO && session->relays[1] &&
                          st[2].st_rdev == st[1].st_rdev && st[2].st_ino == st[1].st_ino &&
                          st[2].st_dev == st[1].st_dev) {
                         /* The same terminal: one pipe keeps the order of what is written. */
