@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
 #include "daemon/log-reader.h"
 #include "shared/strutil.h"
 
 /* One of the two files, the older one first. A cursor names a file by its inode, which stays when the
- * file is rotated. */
+ * file is rotated, and its time of birth: the inode of one that is gone may be that of the next. */
 typedef struct LogFile {
         int fd; /* -EBADF: there is none */
-        uint64_t inode, size;
+        uint64_t inode, born, size;
 } LogFile;
 
 void log_piece_done(LogPiece *piece) {
@@ -27,41 +28,44 @@ static void log_files_donep(LogFile (*files)[2]) {
 }
 
 static int open_file(int dir, const char *name, LogFile *ret, Error *e) {
-        struct stat st;
+        struct statx st;
 
         ret->fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (ret->fd < 0)
                 return errno == ENOENT ? 0 : error_set(e, errno, "log", "cannot open the log");
-        if (fstat(ret->fd, &st) < 0)
+        if (statx(ret->fd, "", AT_EMPTY_PATH, STATX_INO | STATX_SIZE | STATX_BTIME, &st) < 0)
                 return error_set(e, errno, "log", "cannot read the log");
-        ret->inode = st.st_ino;
-        ret->size = (uint64_t)st.st_size;
+        ret->inode = st.stx_ino;
+        ret->size = st.stx_size;
+        if (st.stx_mask & STATX_BTIME)
+                ret->born = (uint64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
         return 0;
 }
 
 /* Return: 0, or -EINVAL when it is no cursor. */
-static int parse_cursor(const char *cursor, uint64_t *inode, uint64_t *offset) {
-        _cleanup_free_ char *copy = strdup(cursor);
-        char *colon = copy ? strchr(copy, ':') : NULL;
+static int parse_cursor(const char *cursor, LogFile *file, uint64_t *offset) {
+        _cleanup_strv_free_ char **parts = strv_split(cursor, ':');
 
-        if (!colon)
+        if (strv_length(parts) != 3 || parse_u64(parts[0], &file->inode) < 0 ||
+            parse_u64(parts[1], &file->born) < 0 || parse_u64(parts[2], offset) < 0)
                 return -EINVAL;
-        *colon = '\0';
-        return parse_u64(copy, inode) < 0 || parse_u64(colon + 1, offset) < 0 ? -EINVAL : 0;
+        return 0;
 }
 
 static int find_start(const LogFile files[static 2], const char *cursor, size_t *file,
                       uint64_t *offset, Error *e) {
-        uint64_t inode, wanted;
+        LogFile meant = {};
+        uint64_t wanted;
 
         *file = files[0].fd >= 0 ? 0 : 1;
         *offset = 0;
         if (!*cursor)
                 return 0;
-        if (parse_cursor(cursor, &inode, &wanted) < 0)
+        if (parse_cursor(cursor, &meant, &wanted) < 0)
                 return error_set(e, EINVAL, "argument", "Argument cursor is none of ours");
         for (size_t i = 0; i < 2; i++)
-                if (files[i].fd >= 0 && files[i].inode == inode && wanted <= files[i].size) {
+                if (files[i].fd >= 0 && files[i].inode == meant.inode &&
+                    files[i].born == meant.born && wanted <= files[i].size) {
                         *file = i;
                         *offset = wanted;
                 }
@@ -109,8 +113,8 @@ int log_read(int dir, const char *cursor, size_t max, LogPiece *ret, Error *e) {
         }
         TRY(read_lines(&files[file], offset, max, ret, e));
         offset += ret->size;
-        snprintf(ret->cursor, sizeof(ret->cursor), "%llu:%llu",
-                 (unsigned long long)files[file].inode, (unsigned long long)offset);
+        snprintf(ret->cursor, sizeof(ret->cursor), "%" PRIu64 ":%" PRIu64 ":%" PRIu64,
+                 files[file].inode, files[file].born, offset);
         /* Half a line is no line yet. */
         ret->end = (file == 1 || files[1].fd < 0) && (offset == files[file].size || ret->size == 0);
         return 0;

@@ -12,11 +12,13 @@
 /* Most bytes of a piece. */
 #define LOG_PIECE_MAX (1024 * 1024)
 
+#define LOG_CURSOR_SIZE 72
+
 typedef struct LogPiece {
         char *data; /* whole lines */
         size_t size;
-        char cursor[48]; /* where to go on */
-        bool end;        /* there is no whole line after it */
+        char cursor[LOG_CURSOR_SIZE]; /* where to go on */
+        bool end;                     /* there is no whole line after it */
 } LogPiece;
 
 void log_piece_done(LogPiece *piece);

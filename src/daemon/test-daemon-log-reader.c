@@ -17,7 +17,7 @@ static void append(const char *name, const char *text) {
 }
 
 /* Reads on from `cursor`, which is moved, and compares. */
-static void check(char cursor[static 48], size_t max, const char *expected, bool end) {
+static void check(char cursor[static LOG_CURSOR_SIZE], size_t max, const char *expected, bool end) {
         LogPiece piece = {};
         Error e = ERROR_INIT;
 
@@ -30,7 +30,8 @@ static void check(char cursor[static 48], size_t max, const char *expected, bool
 }
 
 int main(void) {
-        char path[] = "/tmp/mydocker-test-log.XXXXXX", cursor[48] = "", early[48] = "";
+        char path[] = "/tmp/mydocker-test-log.XXXXXX", cursor[LOG_CURSOR_SIZE] = "",
+             early[LOG_CURSOR_SIZE] = "", *colon;
         LogPiece piece = {};
         Error e = ERROR_INIT;
 
@@ -60,6 +61,12 @@ int main(void) {
         /* What was rotated away is missed, what is left is not. */
         CHECK_INT(unlinkat(dir, "log.1", 0), 0);
         memcpy(cursor, early, sizeof(cursor));
+        check(cursor, 0, "five\n", true);
+
+        /* Another file with the number of one that is gone is another file. */
+        colon = strchr(cursor, ':');
+        CHECK(colon);
+        snprintf(colon, sizeof(cursor) - (size_t)(colon - cursor), ":1:3");
         check(cursor, 0, "five\n", true);
 
         CHECK_INT(log_read(dir, "here", 0, &piece, &e), -EINVAL);
