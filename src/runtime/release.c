@@ -19,21 +19,29 @@ static _Noreturn void hold_last(int root, const int pipe_fds[static 2]) {
         _exit(0);
 }
 
-void root_release(int root) {
-        /* Without an exit signal: this is no child that the event loop knows. */
-        struct clone3_args args = {};
-        int pipe_fds[2];
+int root_release(int root) {
+        int pipe_fds[2], pidfd = -EBADF;
+        /* Without an exit signal: what ends then is no child that anybody else waits for. */
+        struct clone3_args args = {.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd};
 
         if (root < 0)
-                return;
+                return -EBADF;
         while (waitpid(-1, NULL, __WCLONE | WNOHANG) > 0)
-                ; /* earlier ones */
+                ; /* earlier ones that nobody watches */
         if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
                 safe_close(root); /* late, but done */
-                return;
+                return -EBADF;
         }
         if (sys_clone3(&args) == 0)
                 hold_last(root, pipe_fds);
         safe_close(root);
         fd_close_many(pipe_fds, 2);
+        return pidfd;
+}
+
+void root_released(int pidfd) {
+        siginfo_t info;
+
+        (void)waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | __WALL);
+        safe_close(pidfd);
 }

@@ -275,7 +275,7 @@ void launch_abort(Launch *launch) {
                 while (waitpid(launch->pid, NULL, __WALL) < 0 && errno == EINTR)
                         ;
         }
-        root_release(launch->root);
+        safe_close(root_release(launch->root));
         safe_close(launch->pidfd);
         safe_close(launch->channel);
         safe_close(launch->terminal_master);

@@ -62,11 +62,13 @@ int container_exec_begin(Runtime *runtime, int main_pidfd, uint32_t id_base, Cgr
  * command was not found; stage "exec" with another errno: it can't be executed. */
 int launch_continue(Launch *launch, Error *e);
 
-/* Closes launch.root, in a process of its own that nobody has to wait for. Who unmounts an overlay last waits until the
+/* Closes launch.root, in a process of its own. Who unmounts an overlay last waits until the
  * disk has all that anybody wrote to the file system below it. Without this hold that would be the container's main
  * process, and its end would be known only then: so it is called after that end has been told. `root` may be
- * -EBADF. */
-void root_release(int root);
+ * -EBADF. Return: a pidfd of that process, or -EBADF when there is none; it is to be given to root_released() when it is
+ * readable. */
+int root_release(int root);
+void root_released(int pidfd);
 
 /* Kills and reaps the process, which has not executed its command yet, and closes everything. */
 void launch_abort(Launch *launch);

@@ -166,7 +166,7 @@ static void finish_container(Container *container) {
         }
         process->end.oom_killed = process->end.status != 0 && container->oom_kills > 0;
         send_end(process);
-        root_release(TAKE_FD(process->root));
+        reaper_watch(container->supervisor->reaper, root_release(TAKE_FD(process->root)));
         container_free(container, true);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "supervisor/reaper.h"
+#include "runtime/start.h"
 #include "shared/log.h"
 #include "shared/strutil.h"
 
@@ -19,9 +20,19 @@ struct Corpse {
         LIST_LINKS(Corpse) corpses;
 };
 
+/* A process that holds the file system of a container that is over. */
+typedef struct Holder Holder;
+struct Holder {
+        Reaper *reaper;
+        int pidfd;
+        EventSource source;
+        LIST_LINKS(Holder) holders;
+};
+
 struct Reaper {
         EventLoop *loop;
         Corpse *corpses;
+        Holder *holders;
 };
 
 int reaper_new(EventLoop *loop, Reaper **ret) {
@@ -41,9 +52,36 @@ static void corpse_free(Corpse *corpse) {
         free(corpse);
 }
 
+static void holder_free(Holder *holder) {
+        LIST_REMOVE(holder->reaper->holders, holder, holders);
+        event_source_remove(&holder->source);
+        root_released(holder->pidfd);
+        free(holder);
+}
+
+static void on_released(void *data, uint32_t events) {
+        holder_free(data);
+}
+
+void reaper_watch(Reaper *reaper, int pidfd) {
+        Holder *holder = pidfd < 0 ? NULL : calloc(1, sizeof(Holder));
+
+        if (!holder) {
+                safe_close(pidfd); /* it stays a zombie as long as we live */
+                return;
+        }
+        *holder = (Holder){.reaper = reaper, .pidfd = pidfd};
+        LIST_PREPEND(reaper->holders, holder, holders);
+        if (event_source_add(reaper->loop, &holder->source, pidfd, EPOLLIN, on_released, holder) <
+            0)
+                holder_free(holder);
+}
+
 Reaper *reaper_free(Reaper *reaper) {
         if (!reaper)
                 return NULL;
+        LIST_FOREACH(holder, reaper->holders, holders)
+        holder_free(holder);
         LIST_FOREACH(corpse, reaper->corpses, corpses)
         corpse_free(corpse);
         free(reaper);

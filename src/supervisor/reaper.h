@@ -2,7 +2,7 @@
 #pragma once
 
 /* Control groups whose container is over, until the kernel lets them be removed: the end of the
- * last process may take it a moment. */
+ * last process may take it a moment. And what still holds its file system. */
 
 #include "runtime/cgroup.h"
 #include "supervisor/event.h"
@@ -18,6 +18,9 @@ DEFINE_CLEANUP(Reaper *, reaper_free)
 /* Removes a group, now or as soon as it is possible; what is still in it is killed. Takes
  * `cgroup`. */
 void reaper_add(Reaper *reaper, Cgroup *cgroup);
+
+/* Waits for what root_release() began; takes `pidfd`, which may be -EBADF. */
+void reaper_watch(Reaper *reaper, int pidfd);
 
 /* Whether the group with this path is still to be removed; tries to do so first. */
 bool reaper_has(Reaper *reaper, const char *path);
