@@ -11,8 +11,11 @@
 #include "shared/cleanup.h"
 #include "shared/fd.h"
 
-/* Bytes that are read at once, and room for them. */
+/* Bytes that are read at once. */
 #define BLOCK_SIZE 65536
+
+/* Room for them beside half as much that is still to be written. */
+#define BUFFER_SIZE (2 * (BLOCK_SIZE + DETACH_KEYS_MAX))
 
 static bool is_standard(int fd) {
         return fd <= STDERR_FILENO;
@@ -38,8 +41,8 @@ Relay *relay_new(int from, int to, bool ours) {
                 .to = to,
                 .ours = ours,
                 .writer = ours ? open_writer(to) : -EBADF,
-                .size = BLOCK_SIZE + DETACH_KEYS_MAX,
-                .buffer = malloc(BLOCK_SIZE + DETACH_KEYS_MAX),
+                .size = BUFFER_SIZE,
+                .buffer = malloc(BUFFER_SIZE), /* not to be touched in vain */
         };
         if (relay->buffer)
                 return relay;
@@ -123,19 +126,20 @@ static void write_once(Relay *relay) {
 static char *make_room(Relay *relay) {
         size_t rest = relay->end - relay->start;
 
-        if (relay->size - relay->end < BLOCK_SIZE + DETACH_KEYS_MAX) {
-                memmove(relay->buffer, relay->buffer + relay->start, rest);
-                relay->start = 0;
-                relay->end = rest;
-        }
-        if (relay->size - relay->end < BLOCK_SIZE + DETACH_KEYS_MAX) {
-                size_t size = relay->size * 2;
-                char *larger = realloc(relay->buffer, size);
+        if (relay->size - relay->end >= BLOCK_SIZE + DETACH_KEYS_MAX)
+                return relay->buffer + relay->end;
+        /* Moved only if that makes much room, or a reader that is behind would have it moved for every block. */
+        if (rest > relay->size / 2) {
+                char *larger = realloc(relay->buffer, relay->size * 2);
 
                 if (!larger)
                         return NULL;
                 relay->buffer = larger;
-                relay->size = size;
+                relay->size *= 2;
+        } else {
+                memmove(relay->buffer, relay->buffer + relay->start, rest);
+                relay->start = 0;
+                relay->end = rest;
         }
         return relay->buffer + relay->end;
 }
