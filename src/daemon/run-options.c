@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "daemon/environment.h"
 #include "daemon/errors.h"
@@ -191,16 +191,14 @@ static int check_attach(const RunOptions *o, sd_bus_error *error) {
         static const char *const keys[] = {"attach-stdout", "attach-stderr"};
 
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-                struct stat st;
-
                 if (o->attach[i] < 0)
                         continue;
                 if (o->tty)
                         return bad(error, keys[i], "cannot be combined with tty");
                 if (o->streams[i + 1] >= 0)
                         return bad(error, keys[i], "cannot be combined with the same stream's own");
-                if (fstat(o->attach[i], &st) < 0 || !S_ISFIFO(st.st_mode))
-                        return bad(error, keys[i], "is not a pipe");
+                if (fd_check_pipe(o->attach[i], O_WRONLY) < 0)
+                        return bad(error, keys[i], "is not a pipe that is open for writing");
         }
         return 0;
 }

@@ -107,12 +107,25 @@ int fd_reopen(int fd, int flags) {
         return copy < 0 ? -errno : copy;
 }
 
-int fd_open_pipe(int fd, int flags) {
-        struct stat st;
+int fd_check_pipe(int fd, int access) {
+        int flags = fcntl(fd, F_GETFL);
+        struct statx st;
 
-        if (fstat(fd, &st) < 0)
+        if (flags < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st) < 0)
                 return -errno;
-        return S_ISFIFO(st.st_mode) ? fd_reopen(fd, flags) : -EINVAL;
+        if (!S_ISFIFO(st.stx_mode))
+                return -EINVAL;
+        /* Anybody can have one that may not be written to, or not be opened at all. */
+        return (flags & O_PATH) ||
+                               ((flags & O_ACCMODE) != access && (flags & O_ACCMODE) != O_RDWR) ?
+                       -EBADF :
+                       0;
+}
+
+int fd_open_pipe(int fd, int flags) {
+        int r = fd_check_pipe(fd, flags & O_ACCMODE);
+
+        return r < 0 ? r : fd_reopen(fd, flags);
 }
 
 int fd_set_nonblock(int fd, bool nonblock) {

@@ -40,7 +40,11 @@ const char *fd_path(int fd, char buffer[static FD_PATH_MAX]);
  * Return: a descriptor or a negative errno. */
 int fd_reopen(int fd, int flags);
 
-/* The same for what has to be a pipe (or another FIFO); anything else is refused with EINVAL. */
+/* Whether this is a pipe (or another FIFO) that was opened for `access`, O_RDONLY or O_WRONLY. Asks no file system
+ * that somebody else may stand behind. Return: 0, -EINVAL for no pipe, -EBADF for no such access, or a negative errno. */
+int fd_check_pipe(int fd, int access);
+
+/* The same as fd_reopen() for a pipe, with the access that it was opened for. Errors as fd_check_pipe(), too. */
 int fd_open_pipe(int fd, int flags);
 
 int fd_set_nonblock(int fd, bool nonblock);
