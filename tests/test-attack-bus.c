@@ -252,6 +252,8 @@ static void test_slots(void) {
                 guint n, limit; /* calls, and how many may be granted */
         } cases[] = {
                 {"OpenLogs", "({'follow': <true>},)", 90, 64},
+                {"Attach", "(@a{sv} {},)", 60, 16},
+                {"Exec", "(['sleep', '1000'], {'open-stdin': <true>})", 100, 64},
         };
         g_autoptr(GError) error = NULL;
         g_autofree char *path =
@@ -340,6 +342,33 @@ static void test_endless_log(void) {
         attack_remove(nobody, path);
 }
 
+/* Pipes of others, which the user may read at most, offered as the place for what a container puts out. */
+static void test_pipes_of_others(void) {
+        static const int flags[] = {O_PATH, O_RDONLY | O_NONBLOCK};
+        g_autofree char *text = NULL;
+        int fifo;
+
+        expect(0, "", "", "mkfifo -m 644 fifo");
+        fifo = open("fifo", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        g_assert_cmpint(fifo, >=, 0);
+        for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
+                g_autoptr(GUnixFDList) fds = attack_open("fifo", flags[i]);
+                g_autoptr(GError) error = NULL;
+                g_autofree char *path = attack_run_container(
+                        nobody, fds, "{'attach-stdout': <handle 0>, 'attach-stderr': <handle 0>}",
+                        "echo evil", &error);
+                g_autofree char *name = error ? g_dbus_error_get_remote_error(error) : NULL;
+                char byte;
+
+                check_text("the error", name, ERROR_ARGS);
+                CHECK(read(fifo, &byte, 1) < 0);
+                if (path)
+                        attack_remove(nobody, path);
+        }
+        close(fifo);
+        expect(0, "", "", "rm fifo");
+}
+
 static bool may_exec(GDBusConnection *caller, const char *path) {
         g_autoptr(GVariant) reply =
                 bus_try(caller, NULL, NULL, NULL, path, "ExecCollect", "(['true'], @a{sv} {})");
@@ -378,6 +407,7 @@ int main(int argc, char *argv[]) {
         harness_add("/attack-bus/wire", test_wire);
         harness_add("/attack-bus/slots", test_slots);
         harness_add("/attack-bus/unread-streams", test_unread_streams);
+        harness_add("/attack-bus/pipes-of-others", test_pipes_of_others);
         harness_add("/attack-bus/endless-log", test_endless_log);
         harness_add("/attack-bus/names-in-rules", test_names_in_rules);
         return attack_run();

@@ -115,7 +115,7 @@ static int begin(Container *c, sd_bus_message *message, size_t n_options, ExecCa
         exec = calloc(1, sizeof(*exec));
         if (!exec || !(exec->call = call_new(c, message)))
                 return bus_failure(error, ENOMEM, "call");
-        exec->uid = caller->uid;
+        exec->uid = o.uid = caller->uid;
         if (exec_begin(c, command, &o, callback, exec, &e) < 0) {
                 call_free(exec->call);
                 return error_to_bus(&e, error);

@@ -12,24 +12,37 @@ void exec_options_done(ExecOptions *options) {
 }
 
 /* A process on its way. */
-typedef struct Exec {
+typedef struct Exec Exec;
+struct Exec {
+        LIST_LINKS(Exec) links;
+        Manager *manager;
         Container *container;
+        uid_t uid;
         uint64_t number;
         char **command;
         bool tty;
         ExecCallback callback;
         void *userdata;
-} Exec;
+};
 
 static Exec *exec_free(Exec *exec) {
         if (!exec)
                 return NULL;
+        LIST_REMOVE(exec->manager->execs, exec, links);
         container_unref(exec->container);
         strv_free(exec->command);
         free(exec);
         return NULL;
 }
 DEFINE_CLEANUP(Exec *, exec_free)
+
+unsigned exec_count(const Manager *m, uid_t uid) {
+        unsigned n = 0;
+
+        LIST_FOREACH(exec, m->execs, links)
+        n += exec->uid == uid;
+        return n;
+}
 
 static void on_begun(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         _cleanup_(exec_freep) Exec *exec = userdata;
@@ -91,7 +104,10 @@ int exec_begin(Container *c, char *const *command, const ExecOptions *options,
 
         if (!exec)
                 return error_oom(e);
+        exec->manager = c->manager;
         exec->container = container_ref(c);
+        exec->uid = options->uid;
+        LIST_PREPEND(c->manager->execs, exec, links);
         exec->number = ++c->manager->last_process;
         if (options->check)
                 exec->number |= PROCESS_CHECK;

@@ -13,6 +13,7 @@ typedef struct ExecOptions {
         bool open_stdin;
         bool check;     /* a health check */
         int streams[3]; /* -EBADF: not given */
+        uid_t uid;      /* in whose quota it is until it has begun */
 } ExecOptions;
 
 #define EXEC_OPTIONS_INIT ((ExecOptions){.streams = {-EBADF, -EBADF, -EBADF}})
@@ -23,6 +24,9 @@ void exec_options_done(ExecOptions *options);
  * pipes or its terminal, named by `streams`; taken or closed after it), or with what failed and no `p`. */
 typedef void (*ExecCallback)(Process *p, const Error *error, char *const *streams, int *fds,
                              size_t n_fds, void *userdata);
+
+/* How many processes are on their way for a user. */
+unsigned exec_count(const Manager *m, uid_t uid);
 
 /* Begins `command`. Return: 0, `callback` is then called once, or a negative errno with *e set. */
 int exec_begin(Container *c, char *const *command, const ExecOptions *options,

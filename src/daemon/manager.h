@@ -23,6 +23,7 @@
 typedef struct Caller Caller;
 typedef struct Check Check;
 typedef struct Container Container;
+typedef struct Exec Exec;
 typedef struct Image Image;
 typedef struct Job Job;
 typedef struct Layer Layer;
@@ -62,6 +63,7 @@ typedef struct Manager {
         unsigned n_callers;
         Check *checks; /* calls that wait for polkit or have its verdict */
         Permissions *permissions;
+        Exec *execs;     /* processes that are being begun */
         Waiter *waiters; /* calls that wait for something of a container or process */
         Worker *workers;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/quota.h"
 #include "daemon/errors.h"
+#include "daemon/exec.h"
 #include "daemon/limit-options.h"
 #include "daemon/process.h"
 #include "daemon/worker-client.h"
@@ -15,7 +16,7 @@ int quota_check_count(uid_t uid, const char *key, uint64_t used, uint64_t max,
 }
 
 int quota_check_streams(Manager *m, uid_t uid, sd_bus_error *error) {
-        uint64_t n = workers_of(m, uid);
+        uint64_t n = workers_of(m, uid) + exec_count(m, uid);
 
         LIST_FOREACH(c, m->container_list, links)
         LIST_FOREACH(p, c->processes, links)
