@@ -41,6 +41,8 @@ int job_watch(Client *client) {
                 return r;
         r = client_match(client, "type='signal',sender='" BUS_NAME "',interface='" MANAGER_INTERFACE
                                  "',member='JobRemoved'");
+        if (r >= 0)
+                r = client_match_owner(client);
         return r < 0 ? report_errno(client, r, "cannot listen to the bus") : 0;
 }
 
@@ -77,9 +79,27 @@ static int on_changed(Job *job, sd_bus_message *m) {
         return 0;
 }
 
+/* A daemon that comes later finishes the job or undoes it, but will not say so. */
+static int on_owner_changed(Job *job, sd_bus_message *m) {
+        const char *name, *old, *new;
+
+        TRY(sd_bus_message_read(m, "sss", &name, &old, &new));
+        if (!streq(name, BUS_NAME) || *new)
+                return 0;
+        job->ended = true;
+        progress_clear(&job->progress);
+        job->status = report_errno(job->client, -ECONNRESET,
+                                   "mydockerd has ended; whether this was done is not known");
+        return 0;
+}
+
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Job *job = userdata;
 
+        if (!job->ended &&
+            sd_bus_message_is_signal(m, "org.freedesktop.DBus", "NameOwnerChanged") &&
+            streq_ptr(sd_bus_message_get_sender(m), "org.freedesktop.DBus"))
+                return MIN(on_owner_changed(job, m), 0);
         if (job->ended || !client_is_from_daemon(job->client, m))
                 return 0;
         if (sd_bus_message_is_signal(m, MANAGER_INTERFACE, "JobRemoved"))
