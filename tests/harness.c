@@ -253,18 +253,36 @@ static void remove_everything(void) {
         shell(NULL, NULL, "rm -f %s/rules/50-*", sandbox_dir());
 }
 
+typedef struct Test {
+        void (*function)(gconstpointer data);
+        gconstpointer data;
+} Test;
+
 static void run_test(gconstpointer data) {
-        union {
-                gconstpointer data;
-                void (*function)(void);
-        } test = {.data = data};
+        const Test *test = data;
         g_auto(GStrv) before = leaks_baseline();
 
-        test.function();
+        test->function(test->data);
         if (g_test_failed())
                 remove_everything();
         else
                 leaks_check(before);
+}
+
+void harness_add_data(const char *name, void (*function)(gconstpointer data), gconstpointer data) {
+        Test *test = g_new(Test, 1);
+
+        *test = (Test){function, data};
+        g_test_add_data_func_full(name, test, run_test, g_free);
+}
+
+static void call_plain(gconstpointer data) {
+        union {
+                gconstpointer data;
+                void (*function)(void);
+        } test = {.data = data};
+
+        test.function();
 }
 
 void harness_add(const char *name, void (*function)(void)) {
@@ -273,7 +291,7 @@ void harness_add(const char *name, void (*function)(void)) {
                 gconstpointer data;
         } test = {.function = function};
 
-        g_test_add_data_func(name, test.data, run_test);
+        harness_add_data(name, call_plain, test.data);
 }
 
 int harness_run(void) {

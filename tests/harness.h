@@ -56,6 +56,7 @@ void test_fails(const char *format, ...) G_GNUC_PRINTF(1, 2);
  * user can enter. */
 void harness_init(int *argc, char ***argv);
 void harness_add(const char *name, void (*function)(void));
+void harness_add_data(const char *name, void (*function)(gconstpointer data), gconstpointer data);
 /* Return: the exit status for main(). */
 int harness_run(void);
 
@@ -182,6 +183,8 @@ char *read_fd(int fd, gsize *ret_size);
 char **leaks_baseline(void);
 /* Waits until nothing more is there than in the baseline, and fails the test if there always is. */
 void leaks_check(char *const *before);
+/* Leaves out what is still to be deleted, and who does it: for many checks one after the other. */
+void leaks_leave_out_trash(bool leave_out);
 
 /* Every message that one connection receives, in order (recorder.c), as text:
  *   "InterfacesAdded PATH" · "InterfacesRemoved PATH" · "PropertiesChanged PATH NAME=VALUE…" · "reply SERIAL" ·

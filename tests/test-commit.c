@@ -131,6 +131,50 @@ static void test_chain(void) {
         image_remove("second");
 }
 
+/* As many layers as there can be, and then one more: it gets a single one, with the same files. */
+static void test_deep(void) {
+        g_autofree char *path = container_create(
+                "{'name': <'deep'>}",
+                "n=$(cat /n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /n; echo $n > /file$n;"
+                "rm -f /file$((n-2)); rm -rf /dir; mkdir /dir; echo $n > /dir/in$n; [ $n != 50 ] || rm /etc/group");
+        g_autoptr(GVariant) deepest = NULL, flat = NULL;
+        g_autofree char *files = NULL, *last = NULL;
+
+        for (int i = 1; i <= 100; i++) {
+                g_autofree char *name = g_strdup_printf("deep:%d", i), *image = NULL;
+
+                g_variant_unref(bus_call(path, "Start", "(@a{sv} {},)"));
+                container_wait(path);
+                image = commit(path, name, NULL);
+                if (i == 99)
+                        deepest = bus_property(image, "Layers");
+                else if (i == 100)
+                        flat = bus_property(image, "Layers");
+        }
+        g_assert_cmpuint(g_variant_n_children(deepest), ==, 100);
+        g_assert_cmpuint(g_variant_n_children(flat), ==, 1);
+        expect(0, "99\n99\n", "", "mydocker run --rm deep:99 cat /n /dir/in99");
+        expect(0, "", "",
+               "mydocker run -d --name running deep:99 sleep 1000 > /dev/null; mydocker exec running true");
+        expect(0, "98\n99\n", "", "mydocker export running | tar -xOf - file99 file98");
+        expect(0, "", "", "mydocker rm -f running > /dev/null");
+
+        /* The container is as it was, and so is what was made of it. */
+        expect(0, NULL, "", "mydocker export deep | tar -tvf - --full-time | sort > of-container");
+        expect(0, NULL, "",
+               "mydocker save --format rootfs deep:100 | tar -tvf - --full-time | sort > of-image");
+        expect(0, "", "",
+               "grep -vE ' (dev|proc|sys|etc)/| ./$' of-container > a; grep -vE ' (dev|proc|sys|etc)/| ./$' of-image > b; diff a b");
+        expect(0, "/dir/in100 /file100 /file99\n", "",
+               "mydocker run --rm deep:100 sh -c 'echo /dir/* /file*; ! [ -e /etc/group ]'");
+        expect(0, NULL, "", "mydocker history deep:100 | grep 'commit of all layers as one'");
+        g_variant_unref(bus_call(path, "Start", "(@a{sv} {},)"));
+        container_wait(path);
+        container_remove(path);
+        expect(0, NULL, "",
+               "for i in $(seq 100); do echo deep:$i; done | xargs mydocker rmi; rm of-container of-image a b");
+}
+
 static void test_volumes(void) {
         g_autofree char *here = g_get_current_dir(), *options = NULL, *path = NULL;
 
@@ -270,6 +314,7 @@ int main(int argc, char *argv[]) {
         harness_add("/commit/stopped", test_stopped);
         harness_add("/commit/running", test_running);
         harness_add("/commit/chain", test_chain);
+        harness_add("/commit/deep", test_deep);
         harness_add("/commit/volumes", test_volumes);
         harness_add("/commit/configuration", test_configuration);
         harness_add("/commit/cancel", test_cancel);

@@ -149,16 +149,6 @@ static void test_interrupted(void) {
         }
 }
 
-/* Who waits for a job is told when nobody can tell it any more what becomes of it. */
-static void test_lost_job(void) {
-        expect(0, "", "",
-               "{ sleep 20 | timeout -s KILL 20 mydocker import - lost 2> error; echo $? > status; } > /dev/null &");
-        WAIT_UNTIL(shell(NULL, NULL, "ls -A %s/state/staging | grep .", sandbox_dir()) == 0);
-        restart(SIGKILL);
-        WAIT_UNTIL(g_file_test("status", G_FILE_TEST_EXISTS));
-        expect(0, "1\n", "", "cat status; grep -q . error; rm -f status error");
-}
-
 /* The daemon was killed when a removed container's directory was in the trash already, and nothing else of it was
  * gone: the harness sees that nothing stays. */
 static void test_half_removed(void) {
@@ -198,7 +188,6 @@ int main(int argc, char *argv[]) {
         harness_add("/restart/ended-meanwhile", test_ended_meanwhile);
         harness_add("/restart/killed-meanwhile", test_killed_meanwhile);
         harness_add("/restart/interrupted", test_interrupted);
-        harness_add("/restart/lost-job", test_lost_job);
         harness_add("/restart/half-removed", test_half_removed);
         harness_add("/restart/second-daemon", test_second_daemon);
         return harness_run();

@@ -37,18 +37,6 @@ static int read_arguments(sd_bus_message *message, CommitOptions *o, sd_bus_erro
         return image_config_change(scratch, o->changes, &e) < 0 ? error_to_bus(&e, error) : 0;
 }
 
-static int check_layers(const Container *c, const CommitOptions *o, sd_bus_error *error) {
-        size_t n = strv_length(c->record->spec->layers) + 1;
-
-        if (o->include_volumes && c->record->spec->n_volumes > 0)
-                n++;
-        if (n > LAYERS_MAX)
-                return sd_bus_error_setf(error, ERROR_LIMITS_EXCEEDED,
-                                         "The image would have %zu layers, at most %d are possible",
-                                         n, LAYERS_MAX);
-        return 0;
-}
-
 static int authorize_commit(Container *c, sd_bus_message *message, const char *target,
                             sd_bus_error *error) {
         _cleanup_strv_free_ char **details = NULL;
@@ -77,7 +65,6 @@ int container_method_commit(sd_bus_message *message, void *userdata, sd_bus_erro
         if (r <= 0)
                 return r < 0 ? r : 1;
         TRY(job_check_quota(m, caller->uid, error));
-        TRY(check_layers(c, &o, error));
         if (quota_check_disk(m, caller->uid, &e) < 0 ||
             image_check_name(m, o.name, o.replace, &e) < 0)
                 return error_to_bus(&e, error);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+
 #include "daemon/commit.h"
 #include "daemon/image-config.h"
 #include "daemon/quota.h"
 #include "daemon/staging.h"
 #include "daemon/supervisor-client.h"
+#include "shared/fd.h"
 #include "shared/log.h"
 
 typedef struct Commit {
@@ -16,8 +19,10 @@ typedef struct Commit {
         Worker *worker;
         bool canceled;
         bool frozen;                 /* by us */
+        bool seals;                  /* the upper directory itself becomes the layer */
         char upper[ID_LENGTH + 1];   /* the layer made of the upper directory */
         char volumes[ID_LENGTH + 1]; /* that of the volumes; empty: none */
+        char flat[ID_LENGTH + 1];    /* the only layer, when there would be too many; else empty */
 } Commit;
 
 void commit_options_done(CommitOptions *options) {
@@ -56,7 +61,7 @@ static void finish(Commit *commit, const Error *error, const char *path) {
         JobResult result = {.path = path, .image = id, .name = commit->options.name};
 
         thaw(commit);
-        if (!error && commit->intent.sealed[0]) {
+        if (!error && commit->seals) {
                 c->upper_size = 0; /* it is the image's now */
                 c->upper_final = false;
                 disk_watch(c->manager);
@@ -106,6 +111,16 @@ static int add_layer(Commit *commit, const char *layer, const char *what) {
         return image_record_add_step(record, &step);
 }
 
+static bool has_volumes(const Commit *commit) {
+        return commit->options.include_volumes && commit->container->record->spec->n_volumes > 0;
+}
+
+/* Whether the image would have more layers than are possible: then it gets a single one. */
+static bool flattens(const Commit *commit) {
+        return strv_length(commit->container->record->spec->layers) + 1 + has_volumes(commit) >
+               LAYERS_MAX;
+}
+
 /* The new image is the container's, with what has come on top of it. */
 static int inherit(Commit *commit) {
         Container *c = commit->container;
@@ -114,14 +129,19 @@ static int inherit(Commit *commit) {
         _cleanup_json_ Json *config = NULL;
 
         if (base) {
-                for (size_t i = 0; i < base->record->n_history; i++)
-                        TRY(image_record_add_step(record, &base->record->history[i]));
+                for (size_t i = 0; i < base->record->n_history; i++) {
+                        HistoryStep step = base->record->history[i]; /* lent */
+
+                        if (commit->flat[0])
+                                step.layer[0] = '\0';
+                        TRY(image_record_add_step(record, &step));
+                }
                 if (json_object_deep_copy(base->record->config, &config, NULL) < 0)
                         return -ENOMEM;
                 json_object_put(record->config);
                 record->config = TAKE_PTR(config);
         }
-        for (char **layer = c->record->spec->layers; *layer; layer++) {
+        for (char **layer = c->record->spec->layers; !commit->flat[0] && *layer; layer++) {
                 if (base && strv_contains(base->record->layers, *layer))
                         TRY(strv_extend(&record->layers, *layer));
                 else
@@ -130,11 +150,16 @@ static int inherit(Commit *commit) {
         return 0;
 }
 
+static int add_layers(Commit *commit) {
+        if (commit->flat[0])
+                return add_layer(commit, commit->flat, "commit of all layers as one");
+        TRY(add_layer(commit, commit->upper, "commit"));
+        return commit->volumes[0] ? add_layer(commit, commit->volumes, "commit of volumes") : 0;
+}
+
 static int describe_image(Commit *commit, Error *e) {
         commit->intent.image = image_record_new();
-        if (!commit->intent.image || inherit(commit) < 0 ||
-            add_layer(commit, commit->upper, "commit") < 0 ||
-            (commit->volumes[0] && add_layer(commit, commit->volumes, "commit of volumes") < 0) ||
+        if (!commit->intent.image || inherit(commit) < 0 || add_layers(commit) < 0 ||
             strv_extend(&commit->intent.names, commit->options.name) < 0)
                 return error_oom(e);
         commit->intent.image->owner = commit->uid;
@@ -144,17 +169,15 @@ static int describe_image(Commit *commit, Error *e) {
 /* Everything is there. */
 static void store(Commit *commit) {
         Container *c = commit->container;
-        bool seals = commit->intent.sealed[0];
         Error e = ERROR_INIT;
 
-        thaw(commit);
         if (describe_image(commit, &e) < 0) {
                 fail(commit, &e);
                 return;
         }
         commit->job->cancel = NULL;
-        image_store(c->manager, &commit->intent, commit->options.replace, seals ? c : NULL,
-                    on_stored, commit);
+        image_store(c->manager, &commit->intent, commit->options.replace, commit->seals ? c : NULL,
+                    commit->upper, on_stored, commit);
 }
 
 static void on_progress(double progress, void *userdata) {
@@ -180,11 +203,71 @@ static bool take_layer(Commit *commit, const Error *error, Json *result, const c
         return false;
 }
 
+static void on_flattened(const Error *error, Json *result, void *userdata) {
+        Commit *commit = userdata;
+
+        if (take_layer(commit, error, result, "flat/0", commit->flat))
+                store(commit);
+}
+
+/* Opens what becomes one layer, lowest first: the container's chain, and what was copied. */
+static int open_layers(Commit *commit, int *fds, size_t *n, Error *e) {
+        char **chain = commit->container->record->spec->layers;
+        static const char *const copied[] = {"upper/0", "volumes/0"};
+
+        for (; *chain; chain++, (*n)++) {
+                fds[*n] = store_layer_open(commit->container->manager->store, *chain, e);
+                if (fds[*n] < 0)
+                        return fds[*n];
+        }
+        for (size_t i = 0; i < ELEMENTSOF(copied); i++) {
+                int fd = openat(commit->staging, copied[i],
+                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+                if (fd >= 0)
+                        fds[(*n)++] = fd;
+                else if (errno != ENOENT)
+                        return error_set(e, errno, "store", "cannot open a copied layer");
+        }
+        return 0;
+}
+
+static int flatten(Commit *commit, Error *e) {
+        Work work = {.type = WORK_FLATTEN};
+        int fds[1 + LAYERS_MAX + 2], r;
+        size_t n = 1;
+
+        r = fds[0] = store_staging_make_part(commit->staging, "flat", e);
+        if (r >= 0)
+                r = open_layers(commit, fds, &n, e);
+        if (r >= 0)
+                r = worker_start(commit->container->manager, commit->uid, &work, fds, n,
+                                 on_progress, on_flattened, commit, &commit->worker, e);
+        fd_close_many(fds, n);
+        return r;
+}
+
+/* What is the container's own has been copied, or stays as it is. */
+static void on_copied(Commit *commit) {
+        Error e = ERROR_INIT;
+
+        thaw(commit);
+        if (!flattens(commit)) {
+                store(commit);
+                return;
+        }
+        /* The copies are only for this. */
+        strv_free(commit->intent.staged);
+        commit->intent.staged = NULL;
+        if (flatten(commit, &e) < 0)
+                fail(commit, &e);
+}
+
 static void on_volumes_copied(const Error *error, Json *result, void *userdata) {
         Commit *commit = userdata;
 
         if (take_layer(commit, error, result, "volumes/0", commit->volumes))
-                store(commit);
+                on_copied(commit);
 }
 
 static int copy_volumes(Commit *commit, int view, Error *e) {
@@ -238,10 +321,10 @@ static void on_volumes_open(Container *c, const int *fds, const Error *error, vo
 static void begin_volumes(Commit *commit) {
         Container *c = commit->container;
 
-        if (commit->options.include_volumes && c->record->spec->n_volumes > 0)
+        if (has_volumes(commit))
                 container_open_volumes(c, false, on_volumes_open, commit);
         else
-                store(commit);
+                on_copied(commit);
 }
 
 static void on_upper_copied(const Error *error, Json *result, void *userdata) {
@@ -270,20 +353,19 @@ static int copy_upper(Commit *commit, Error *e) {
 static int seal_upper(Commit *commit, Error *e) {
         if (id_make(commit->upper) < 0)
                 return error_oom(e);
-        memcpy(commit->intent.sealed, commit->upper, sizeof(commit->upper));
-        memcpy(commit->intent.container, commit->container->record->spec->id,
-               sizeof(commit->intent.container));
+        commit->seals = true;
         begin_volumes(commit);
         return 0;
 }
 
-/* A container that somebody looks at is copied too: its upper directory is in use. */
+/* A container that somebody looks at is copied too: its upper directory is in use. And one whose chain cannot become
+ * longer. */
 static void begin_upper(Commit *commit) {
         Container *c = commit->container;
+        bool copies = container_is_up(c) || c->mounted || flattens(commit);
         Error e = ERROR_INIT;
 
-        if ((container_is_up(c) || c->mounted ? copy_upper(commit, &e) : seal_upper(commit, &e)) <
-            0)
+        if ((copies ? copy_upper(commit, &e) : seal_upper(commit, &e)) < 0)
                 fail(commit, &e);
 }
 

@@ -3,7 +3,8 @@
 
 /* Making an image of a container. One that does not run is sealed: its upper directory becomes the layer,
  * whatever its size. The upper directory of one that runs is copied, while it is frozen. What lies in its
- * volumes is copied into a further layer. */
+ * volumes is copied into a further layer. Where the image would have more than LAYERS_MAX layers it gets a single one
+ * with all that can be seen of them. */
 
 #include "daemon/container.h"
 #include "daemon/job.h"

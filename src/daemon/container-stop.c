@@ -6,6 +6,7 @@
 
 #include "daemon/container.h"
 #include "daemon/supervisor-client.h"
+#include "shared/fault.h"
 #include "shared/log.h"
 
 int container_kill(Container *c, int signal, Error *e) {
@@ -78,6 +79,7 @@ static void finish_remove(Remove *remove, const Error *error) {
         if (!error && store_trash(m->store, m->store->containers, c->record->spec->id, &e) < 0)
                 error = &e;
         if (!error) {
+                (void)FAULT("remove.trashed");
                 container_forget(c);
         } else {
                 log_error_object(LOG_ERR, error, "Cannot remove container %s", c->record->name);

@@ -181,6 +181,12 @@ int image_check_name(Manager *m, const char *name, bool replace, Error *e) {
         return error_set(e, EEXIST, "exists", "An image named %s exists already", name);
 }
 
+static int change_name(Manager *m, const char *name, const char *id, Error *e) {
+        char *names[] = {(char *)name, NULL};
+
+        return store_names_change(m->store, names, id, e);
+}
+
 int image_tag(Image *image, const char *name, bool replace, Error *e) {
         Manager *m = image->manager;
         Image *loser = image_by_name(m, name);
@@ -188,8 +194,7 @@ int image_tag(Image *image, const char *name, bool replace, Error *e) {
         if (loser == image)
                 return 0;
         TRY(image_check_name(m, name, replace, e));
-        TRY(store_name_set(m->store, name, image->record->id, e));
-        TRY(store_names_write(m->store, e));
+        TRY(change_name(m, name, image->record->id, e));
         if (loser)
                 image_names_changed(loser);
         image_names_changed(image);
@@ -197,33 +202,30 @@ int image_tag(Image *image, const char *name, bool replace, Error *e) {
 }
 
 int image_untag(Image *image, const char *name, Error *e) {
-        Manager *m = image->manager;
-
-        TRY(store_name_set(m->store, name, NULL, e));
-        TRY(store_names_write(m->store, e));
+        TRY(change_name(image->manager, name, NULL, e));
         image_names_changed(image);
         return 0;
 }
 
 int image_remove(Image *image, Error *e) {
         Manager *m = image->manager;
-        _cleanup_(intent_done) Intent intent = {};
+        const char *id = image->record->id;
+        Error failure = ERROR_INIT;
         int r;
 
-        if (id_make(intent.id) < 0)
-                return error_oom(e);
-        memcpy(intent.removed, image->record->id, sizeof(intent.removed));
+        TRY(store_image_remove(m->store, id, e));
+        /* It is gone; what fails from here on is made good by the next start. */
+        if (store_names_change(m->store, image->names, NULL, &failure) < 0)
+                log_error_object(LOG_WARNING, &failure, "Names of image %s are left", id);
         /* Announced before it cannot be found any more. */
         r = sd_bus_emit_object_removed(m->bus, image->path);
         if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot announce the end of image %s", intent.removed);
-        r = layers_unuse(m, image->record->layers, &intent.dropped);
+                log_errno(LOG_WARNING, r, "Cannot announce the end of image %s", id);
+        r = layers_unuse(m, image->record->layers);
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Layers of image %s are left", id);
         image_free(image);
         manager_counts_changed(m);
-        if (r < 0)
-                return error_oom(e);
-        TRY(intent_write(m->store, &intent, e));
-        TRY(intent_apply(m->store, &intent, e));
         manager_empty_trash(m);
         return 0;
 }

@@ -68,10 +68,10 @@ int image_made(Manager *m, Intent *intent, char **ret_path, Error *e);
 /* Checks that `name` may be given to a new image. Return: 0, or -EEXIST with *e set. */
 int image_check_name(Manager *m, const char *name, bool replace, Error *e);
 
-/* Layers become used by one more, or one less: then those that nobody uses any more are appended to
- * *dropped, or moved to the trash for NULL. Return: 0 or a negative errno. */
+/* Layers become used by one more, or one less: then those that nobody uses any more are moved to the trash.
+ * Return: 0 or a negative errno. */
 int layers_use(Manager *m, char *const *layers);
-int layers_unuse(Manager *m, char *const *layers, char ***dropped);
+int layers_unuse(Manager *m, char *const *layers);
 
 /* Has a worker count the bytes of layers for which nobody has done that, one after the other. */
 void layers_count(Manager *m);

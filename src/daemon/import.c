@@ -54,7 +54,7 @@ static Import *import_free(Import *import) {
         if (!import)
                 return NULL;
         if (import->shared && !import->manager->ending &&
-            layers_unuse(import->manager, import->shared, NULL) < 0)
+            layers_unuse(import->manager, import->shared) < 0)
                 log_warning("Layers that nobody uses are left");
         strv_free(import->shared);
         import_options_done(&import->options);
@@ -300,7 +300,7 @@ static void on_unpacked(const Error *error, Json *result, void *userdata) {
                         image_by_digest(import->manager, digest) :
                         NULL;
         if (!image) {
-                image_store(import->manager, &import->intent, import->options.replace, NULL,
+                image_store(import->manager, &import->intent, import->options.replace, NULL, NULL,
                             on_stored, import);
                 return;
         }

@@ -2,6 +2,7 @@
 #include "daemon/job.h"
 #include "daemon/errors.h"
 #include "daemon/quota.h"
+#include "shared/fault.h"
 #include "shared/log.h"
 
 #define INTERFACE "org.mydocker.Job"
@@ -104,6 +105,7 @@ void job_finish(Job *job, const Error *error, const JobResult *result) {
         Manager *m = job->manager;
         int r;
 
+        (void)FAULT("job.finish");
         if (error)
                 error_to_bus(error, &bus_error);
         job->state = !error ? JOB_DONE : error->number == ECANCELED ? JOB_CANCELED : JOB_FAILED;

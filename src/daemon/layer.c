@@ -34,7 +34,7 @@ int layers_use(Manager *m, char *const *layers) {
         return 0;
 }
 
-int layers_unuse(Manager *m, char *const *layers, char ***dropped) {
+int layers_unuse(Manager *m, char *const *layers) {
         int result = 0;
 
         for (char *const *id = layers; id && *id; id++) {
@@ -44,10 +44,7 @@ int layers_unuse(Manager *m, char *const *layers, char ***dropped) {
 
                 if (!layer || --layer->n_users > 0)
                         continue;
-                if (dropped)
-                        r = strv_extend(dropped, *id);
-                else
-                        r = store_trash(m->store, m->store->layers, *id, &e);
+                r = store_trash(m->store, m->store->layers, *id, &e);
                 if (r < 0)
                         result = r;
                 map_remove(&m->layers, layer->id);

@@ -230,6 +230,12 @@ static void reconcile_ended(Container *c) {
                 event = recorded;
         if (!known && !container_is_up(c) && c->record->state != RECORD_RUNNING)
                 return;
+        if (!known && c->record->started_at == 0) {
+                log_warning("Removing container %s, whose start was never confirmed",
+                            c->record->name);
+                container_remove(c, NULL, NULL);
+                return;
+        }
         if (!known)
                 log_warning("How container %s ended is not known", c->record->name);
         container_exited(c, &event);

@@ -12,6 +12,7 @@
 #include "daemon/manager-methods.h"
 #include "daemon/names.h"
 #include "daemon/run-record.h"
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 
@@ -108,8 +109,8 @@ static void discard(Container *c) {
 }
 
 /* Makes the container on disk and in the tables, not on the bus yet. Takes the record over. */
-static int make_container(Manager *m, ContainerRecord *r, RunOptions *o, Container **ret,
-                          sd_bus_error *error) {
+static int make_container(Manager *m, ContainerRecord *r, RunOptions *o, bool create,
+                          Container **ret, sd_bus_error *error) {
         _cleanup_(container_record_freep) ContainerRecord *record = r;
         char *const *layers = record->spec->layers;
         char id[ID_LENGTH + 1];
@@ -118,6 +119,9 @@ static int make_container(Manager *m, ContainerRecord *r, RunOptions *o, Contain
 
         memcpy(id, record->spec->id, sizeof(id));
         TRY(choose_name(m, record, error));
+        /* Should nobody find it running after a crash, it goes: nobody has been told of it. */
+        if (!create)
+                record->state = RECORD_RUNNING;
         if (store_container_make(m->store, id, layers, &e) < 0)
                 return error_to_bus(&e, error);
         if (store_container_write(m->store, record, &e) < 0) {
@@ -157,7 +161,7 @@ static int prepare(Manager *m, sd_bus_message *message, bool create, Container *
         r = authorize_run(m, message, &o, record, verb, error);
         if (r <= 0)
                 return r;
-        TRY(make_container(m, TAKE_PTR(record), &o, ret, error));
+        TRY(make_container(m, TAKE_PTR(record), &o, create, ret, error));
         return 1;
 }
 
@@ -176,6 +180,7 @@ static void on_run(Container *c, const Error *error, void *userdata) {
                 discard(c);
                 return;
         }
+        (void)FAULT("run.reply");
         container_announce(c);
         reply_path(call->message, c->path);
 }
@@ -202,8 +207,8 @@ static void on_created(int result, void *userdata) {
         Container *c = call->container;
         Error e = ERROR_INIT;
 
-        if (result < 0) {
-                error_set(&e, result, "store", "cannot write to the disk");
+        if (result < 0 || FAULT("create.lasting") < 0) {
+                error_set(&e, result < 0 ? result : errno, "store", "cannot write to the disk");
                 reply_failure(call->message, &e);
                 discard(c);
                 return;

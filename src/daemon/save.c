@@ -39,8 +39,7 @@ typedef struct Save {
 static Save *save_free(Save *save) {
         if (!save)
                 return NULL;
-        if (save->layers && !save->manager->ending &&
-            layers_unuse(save->manager, save->layers, NULL) < 0)
+        if (save->layers && !save->manager->ending && layers_unuse(save->manager, save->layers) < 0)
                 log_warning("Layers that nobody uses are left");
         strv_free(save->layers);
         safe_close(save->output);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/staging.h"
 #include "daemon/container.h"
-#include "shared/log.h"
+#include "shared/fault.h"
 
 typedef struct Storing {
         Manager *manager;
         Intent intent;
         bool replace;
-        Container *sealed;
+        Container *sealed; /* may be NULL; with the layer that its upper directory becomes */
+        char layer[ID_LENGTH + 1];
         char *path;
         StoredCallback callback;
         void *userdata;
@@ -28,28 +29,31 @@ static void finish(Storing *s, const Error *error) {
 /* The disk holds all of it: now others may hear. */
 static void on_lasting(int result, void *userdata) {
         Storing *s = userdata;
+        Store *store = s->manager->store;
         Error e = ERROR_INIT;
+        int r;
 
-        if (result < 0) {
-                error_set(&e, result, "store", "cannot write to the disk");
-                finish(s, &e);
-                return;
+        r = result < 0 || FAULT("store.lasting") < 0 ?
+                    error_set(&e, result < 0 ? result : errno, "store",
+                              "cannot write to the disk") :
+                    0;
+        if (r < 0) {
+                intent_undo(store, &s->intent);
+        } else {
+                intent_drop(store, s->intent.id);
+                r = image_made(s->manager, &s->intent, &s->path, &e);
         }
-        if (image_made(s->manager, &s->intent, &s->path, &e) < 0) {
-                finish(s, &e);
-                return;
-        }
-        finish(s, NULL);
+        finish(s, r < 0 ? &e : NULL);
 }
 
-/* The container's chain in memory, as the intent has changed it on disk. */
-static int grow_chain(Storing *s) {
-        char *layer[] = {s->intent.sealed, NULL};
+/* The container has one layer more in its chain, whatever becomes of the image. */
+static int seal(Storing *s, Error *e) {
+        char *layer[] = {s->layer, NULL};
 
         if (!s->sealed)
                 return 0;
-        TRY(strv_extend(&s->sealed->record->spec->layers, s->intent.sealed));
-        return layers_use(s->manager, layer);
+        TRY(store_container_seal(s->manager->store, s->sealed->record, s->layer, e));
+        return layers_use(s->manager, layer) < 0 ? error_oom(e) : 0;
 }
 
 static int check_names(Storing *s, Error *e) {
@@ -65,23 +69,27 @@ static void on_intended(int result, void *userdata) {
         Error e = ERROR_INIT;
         int r;
 
-        r = result < 0 ? error_set(&e, result, "store", "cannot write to the disk") :
-                         check_names(s, &e);
+        r = result < 0 || FAULT("store.intended") < 0 ?
+                    error_set(&e, result < 0 ? result : errno, "store",
+                              "cannot write to the disk") :
+                    check_names(s, &e);
+        if (r >= 0)
+                r = seal(s, &e);
         if (r < 0) {
                 intent_drop(m->store, s->intent.id);
                 finish(s, &e);
                 return;
         }
         r = intent_apply(m->store, &s->intent, &e);
-        if (r >= 0 && grow_chain(s) < 0)
+        if (r >= 0 && offload_sync(m->offload, m->store->fd, on_lasting, s) < 0) {
+                intent_undo(m->store, &s->intent);
                 r = error_oom(&e);
-        if (r >= 0 && offload_sync(m->offload, m->store->fd, on_lasting, s) < 0)
-                r = error_oom(&e);
+        }
         if (r < 0)
                 finish(s, &e);
 }
 
-void image_store(Manager *m, Intent *intent, bool replace, Container *sealed,
+void image_store(Manager *m, Intent *intent, bool replace, Container *sealed, const char *layer,
                  StoredCallback callback, void *userdata) {
         Storing *s = calloc(1, sizeof(*s));
         Error e = ERROR_INIT;
@@ -103,6 +111,8 @@ void image_store(Manager *m, Intent *intent, bool replace, Container *sealed,
                 .userdata = userdata,
         };
         *intent = (Intent){};
+        if (sealed)
+                memcpy(s->layer, layer, sizeof(s->layer));
         r = check_names(s, &e);
         if (r >= 0)
                 r = intent_write(m->store, &s->intent, &e);

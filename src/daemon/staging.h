@@ -11,8 +11,8 @@
 typedef void (*StoredCallback)(const Error *error, const char *path, void *userdata);
 
 /* Carries out the intent, which it takes over: writes it, waits for the disk, applies it, waits again,
- * announces the image. With `replace` false a name that another image has by now is an error. `sealed`
- * is the container that is sealed, or NULL.
+ * announces the image. With `replace` false a name that another image has by now is an error. `sealed`, if not NULL,
+ * is a container whose upper directory becomes the layer `layer` first.
  * `callback` is called exactly once, maybe at once. */
-void image_store(Manager *m, Intent *intent, bool replace, Container *sealed,
+void image_store(Manager *m, Intent *intent, bool replace, Container *sealed, const char *layer,
                  StoredCallback callback, void *userdata);

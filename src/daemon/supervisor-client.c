@@ -5,6 +5,7 @@
 
 #include "daemon/start-program.h"
 #include "daemon/supervisor-client.h"
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/list.h"
 #include "shared/log.h"
@@ -184,7 +185,7 @@ int supervisor_call(Supervisor *s, Request *request, const int *fds, size_t n_fd
         call->callback = callback;
         call->userdata = userdata;
         LIST_APPEND(s->calls, call, links);
-        r = request_encode(request, &call->packet);
+        r = FAULT("supervisor.ask") < 0 ? -errno : request_encode(request, &call->packet);
         for (; r >= 0 && call->n_fds < n_fds; call->n_fds++) {
                 call->fds[call->n_fds] = fcntl(fds[call->n_fds], F_DUPFD_CLOEXEC, 3);
                 if (call->fds[call->n_fds] < 0) {

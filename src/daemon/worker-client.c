@@ -6,6 +6,7 @@
 #include "daemon/errors.h"
 #include "daemon/start-program.h"
 #include "daemon/worker-client.h"
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 #include "shared/syscalls.h"
@@ -145,7 +146,8 @@ static int begin(Worker *worker, const Work *work, const int *fds, size_t n_fds,
 
         if (!program || work_encode(work, &order) < 0)
                 return error_oom(e);
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        if (FAULT("worker.start") < 0 ||
+            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return error_set(e, errno, "worker", "cannot make a socket");
         worker->socket = pair[0];
         theirs = pair[1];

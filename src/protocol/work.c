@@ -2,9 +2,9 @@
 #include "protocol/work.h"
 
 static const char *const work_names[_WORK_MAX] = {
-        [WORK_IMPORT] = "import", [WORK_COPY] = "copy",     [WORK_VOLUMES] = "volumes",
-        [WORK_SAVE] = "save",     [WORK_REMOVE] = "remove", [WORK_LOGS] = "logs",
-        [WORK_SIZE] = "size",
+        [WORK_IMPORT] = "import", [WORK_COPY] = "copy",       [WORK_VOLUMES] = "volumes",
+        [WORK_SAVE] = "save",     [WORK_REMOVE] = "remove",   [WORK_LOGS] = "logs",
+        [WORK_SIZE] = "size",     [WORK_FLATTEN] = "flatten",
 };
 
 void work_done(Work *work) {

@@ -37,6 +37,9 @@ typedef enum WorkType {
          * staging/0 holding what lies in the view at each target, each marked opaque, ids
          * shifted back by id_base. done: {"size":BYTES} */
         WORK_VOLUMES,
+        /* fds: staging directory (empty), each layer's directory, lowest first. Makes the one layer
+         * staging/0 that holds what can be seen of them. done: {"size":BYTES} */
+        WORK_FLATTEN,
         /* fds: output; for "rootfs": root of a view; else one for each layer's diff directory,
          * lowest first. format, id_base, names, created, config (the image's, in OCI's form, without
          * its "rootfs"). done: {"size":BYTES}, and unless it is "rootfs" "digest":HEX of the

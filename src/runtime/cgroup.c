@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "runtime/cgroup-backend.h"
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
@@ -242,6 +243,8 @@ int cgroup_make(CgroupTree *tree, const char *id, const Limits *limits, Cgroup *
 
         TRY(cgroup_new(tree, id, &cgroup, e));
         r = make_directories(cgroup, e);
+        if (r >= 0 && FAULT("cgroup.open") < 0)
+                r = error_set(e, errno, "cgroup", "opening the control group");
         if (r >= 0)
                 r = tree->backend->open(cgroup, e);
         if (r >= 0)

@@ -12,6 +12,7 @@
 #include "runtime/stream.h"
 #include "runtime/userns.h"
 #include "runtime/volume.h"
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
@@ -59,7 +60,7 @@ static pid_t make_process(Making *making, uint64_t flags, const Cgroup *cgroup, 
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = cgroup_clone_fd(cgroup);
         }
-        pid = sys_clone3(&args);
+        pid = FAULT("process.make") < 0 ? -1 : sys_clone3(&args);
         if (pid < 0)
                 return error_set(e, errno, "namespace", "making a process");
         if (pid > 0)
@@ -133,7 +134,7 @@ static int supply(Runtime *runtime, const ContainerSpec *spec, const int *volume
 
         TRY(map_ids(runtime, spec, launch->pid, &userns, e));
         TRY(reset_oom_score(runtime, launch->pid, e));
-        r = channel_send(launch->channel, NULL, 0);
+        r = FAULT("process.release") < 0 ? -errno : channel_send(launch->channel, NULL, 0);
         if (r < 0)
                 return error_set(e, r, "namespace", "releasing the new process");
         return send_mounts(runtime, spec, volumes, userns, launch, e);

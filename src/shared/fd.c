@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
@@ -232,10 +233,10 @@ int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t si
         fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
                 return -errno;
-        r = fd_write_all(fd, data, size);
+        r = FAULT("file.write") < 0 ? -errno : fd_write_all(fd, data, size);
         if (r >= 0 && sync && fsync(fd) < 0)
                 r = -errno;
-        if (r >= 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
+        if (r >= 0 && (FAULT("file.rename") < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0))
                 r = -errno;
         if (r < 0) {
                 unlinkat(dir_fd, temporary, 0);

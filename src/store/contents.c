@@ -87,6 +87,9 @@ static int read_containers(Store *store, StoreContents *contents, bool *complete
                         *complete = false;
                         continue;
                 }
+                if (store_container_repair(store, record, &failure) < 0)
+                        log_error_object(LOG_ERR, &failure, "Container %s is damaged",
+                                         record->name);
                 TRY(append((void ***)&contents->containers, &contents->n_containers, record, e));
                 record = NULL;
         }
@@ -105,11 +108,9 @@ static int sweep_names(Store *store, const StoreContents *contents, Error *e) {
                 if (!found && strv_extend(&lost, name) < 0)
                         return error_oom(e);
         }
-        for (char **dead = lost; dead && *dead; dead++) {
+        for (char **dead = lost; dead && *dead; dead++)
                 log_warning("Forgetting the name %s of an image that is not there", *dead);
-                TRY(store_name_set(store, *dead, NULL, e));
-        }
-        return lost ? store_names_write(store, e) : 0;
+        return store_names_change(store, lost, NULL, e);
 }
 
 static int add_layers(Map *used, char *const *layers, Error *e) {

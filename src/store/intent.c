@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 #include "store/intent.h"
+
+/* In the staging directory. */
+#define STAGED_FILE "intent.json"
+#define FILE_NAME_SIZE (ID_LENGTH + sizeof(".json"))
 
 void intent_done(Intent *intent) {
         image_record_free(intent->image);
         strv_free(intent->names);
         strv_free(intent->staged);
-        strv_free(intent->dropped);
+        json_object_put(intent->before);
         *intent = (Intent){};
-}
-
-static int add_id(Json *json, const char *key, const char *id) {
-        return id[0] ? json_add_string(json, key, id) : 0;
 }
 
 static int intent_to_json(const Intent *intent, Json **ret) {
@@ -22,46 +23,24 @@ static int intent_to_json(const Intent *intent, Json **ret) {
 
         if (!json)
                 return -ENOMEM;
-        if (intent->image) {
-                TRY(image_record_to_json(intent->image, &image));
-                TRY(json_add(json, "image", TAKE_PTR(image)));
-        }
+        TRY(image_record_to_json(intent->image, &image));
+        TRY(json_add(json, "image", TAKE_PTR(image)));
         TRY(json_add_strv(json, "names", intent->names));
         TRY(json_add_strv(json, "staged", intent->staged));
-        TRY(add_id(json, "container", intent->container));
-        TRY(add_id(json, "sealed", intent->sealed));
-        TRY(add_id(json, "removed", intent->removed));
-        TRY(json_add_strv(json, "dropped", intent->dropped));
         *ret = TAKE_PTR(json);
         return 0;
-}
-
-static int get_id(Json *json, const char *key, char ret[static ID_LENGTH + 1]) {
-        const char *id;
-        int r = json_peek_string(json, key, &id);
-
-        if (r > 0 && !id_is_valid(id))
-                return -EBADMSG;
-        if (r > 0)
-                memcpy(ret, id, ID_LENGTH + 1);
-        return r;
 }
 
 static int intent_from_json(Json *json, Intent *ret) {
         Json *image = NULL;
 
         TRY(json_get_object(json, "image", &image));
-        if (image)
-                TRY(image_record_from_json(image, &ret->image));
+        if (!image)
+                return -EBADMSG;
+        TRY(image_record_from_json(image, &ret->image));
         TRY(json_get_strv(json, "names", &ret->names));
         TRY(json_get_strv(json, "staged", &ret->staged));
-        TRY(get_id(json, "container", ret->container));
-        TRY(get_id(json, "sealed", ret->sealed));
-        TRY(get_id(json, "removed", ret->removed));
-        TRY(json_get_strv(json, "dropped", &ret->dropped));
-        if (strv_length(ret->staged) % 3 != 0 || !ret->container[0] != !ret->sealed[0])
-                return -EBADMSG;
-        return 0;
+        return strv_length(ret->staged) % 3 != 0 ? -EBADMSG : 0;
 }
 
 int intent_add_layer(Intent *intent, const char *path, uint64_t size,
@@ -76,15 +55,23 @@ int intent_add_layer(Intent *intent, const char *path, uint64_t size,
         return strv_extend(&intent->staged, bytes);
 }
 
+static void file_name(char name[static FILE_NAME_SIZE], const char *id) {
+        snprintf(name, FILE_NAME_SIZE, "%s.json", id);
+}
+
 int intent_write(Store *store, const Intent *intent, Error *e) {
-        char name[ID_LENGTH + sizeof(".json")];
+        _cleanup_close_ int staging = -EBADF;
         _cleanup_json_ Json *json = NULL;
         int r;
 
-        snprintf(name, sizeof(name), "%s.json", intent->id);
+        staging = openat(store->staging, intent->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (staging < 0)
+                return error_set(e, errno, "store", "cannot open the staging directory");
         r = intent_to_json(intent, &json);
         if (r >= 0)
-                r = json_replace_file_at(store->intents, name, json, false);
+                r = FAULT("intent.write") < 0 ?
+                            -errno :
+                            json_replace_file_at(staging, STAGED_FILE, json, false);
         return r < 0 ? error_set(e, r, "store", "cannot write down what is to be done") : 0;
 }
 
@@ -101,11 +88,11 @@ static bool remove_empty_staging(Store *store, const char *id) {
 }
 
 void intent_drop(Store *store, const char *id) {
-        char name[ID_LENGTH + sizeof(".json")];
+        char name[FILE_NAME_SIZE];
         Error e = ERROR_INIT;
 
-        snprintf(name, sizeof(name), "%s.json", id);
-        if (unlinkat(store->intents, name, 0) < 0 && errno != ENOENT)
+        file_name(name, id);
+        if (FAULT("intent.drop") < 0 || (unlinkat(store->intents, name, 0) < 0 && errno != ENOENT))
                 log_errno(LOG_WARNING, errno, "Cannot forget intent %s", id);
         if (!remove_empty_staging(store, id) && store_trash(store, store->staging, id, &e) < 0)
                 log_error_object(LOG_WARNING, &e, "Staging directory is left");
@@ -134,70 +121,57 @@ static int take_staged(Store *store, const Intent *intent, Error *e) {
         return 0;
 }
 
-/* The container's upper directory becomes a layer of its own chain, and it gets a new one. */
-static int seal(Store *store, const Intent *intent, Error *e) {
-        _cleanup_(container_record_freep) ContainerRecord *record = NULL;
-        _cleanup_close_ int dir = -EBADF;
-
-        if (!intent->sealed[0])
-                return 0;
-        TRY(store_container_read(store, intent->container, &record, e));
-        dir = store_container_open(store, intent->container, NULL, e);
-        if (dir < 0)
-                return dir;
-        if (!layer_exists(store, intent->sealed))
-                TRY(store_layer_take(store, intent->sealed, dir, "upper", e));
-        if (!strv_contains(record->spec->layers, intent->sealed)) {
-                if (strv_extend(&record->spec->layers, intent->sealed) < 0)
-                        return error_oom(e);
-                TRY(store_container_write(store, record, e));
-        }
-        return store_upper_make(store, intent->container, intent->sealed, e);
-}
-
-static int make_image(Store *store, const Intent *intent, Error *e) {
-        if (!intent->image)
-                return 0;
+static int make_image(Store *store, Intent *intent, Error *e) {
+        intent->before = json_object_get(store->names);
+        TRY(take_staged(store, intent, e));
         TRY(store_image_write(store, intent->image, e));
-        for (char **name = intent->names; name && *name; name++)
-                TRY(store_name_set(store, *name, intent->image->id, e));
-        return intent->names ? store_names_write(store, e) : 0;
+        return store_names_change(store, intent->names, intent->image->id, e);
 }
 
-static int remove_image(Store *store, const Intent *intent, Error *e) {
-        _cleanup_strv_free_ char **names = NULL;
-        char file[ID_LENGTH + sizeof(".json")];
+int intent_apply(Store *store, Intent *intent, Error *e) {
+        char from[ID_LENGTH + sizeof("/" STAGED_FILE)], to[FILE_NAME_SIZE];
+        int r;
 
-        if (!intent->removed[0])
-                return 0;
-        if (store_names_of(store, intent->removed, &names) < 0)
-                return error_oom(e);
-        for (char **name = names; name && *name; name++)
-                TRY(store_name_set(store, *name, NULL, e));
-        if (names)
-                TRY(store_names_write(store, e));
-        snprintf(file, sizeof(file), "%s.json", intent->removed);
-        if (unlinkat(store->images, file, 0) < 0 && errno != ENOENT)
-                return error_set(e, errno, "store", "cannot remove the record of image %s",
-                                 intent->removed);
-        for (char **layer = intent->dropped; layer && *layer; layer++)
-                TRY(store_trash(store, store->layers, *layer, e));
+        snprintf(from, sizeof(from), "%s/" STAGED_FILE, intent->id);
+        file_name(to, intent->id);
+        if (FAULT("intent.begin") < 0 || renameat(store->staging, from, store->intents, to) < 0)
+                r = error_set(e, errno, "store", "cannot begin to make the image");
+        else
+                r = make_image(store, intent, e);
+        if (r < 0)
+                intent_undo(store, intent);
+        return r;
+}
+
+/* Who had the image's names before has them again. */
+static int restore_names(Store *store, const Intent *intent, Error *e) {
+        for (char **name = intent->names; name && *name; name++) {
+                const char *now = store_name_get(store, *name), *id = NULL;
+
+                if (!now || !streq(now, intent->image->id))
+                        continue;
+                (void)json_peek_string(intent->before, *name, &id);
+                TRY(store_names_change(store, (char *[]){*name, NULL}, id, e));
+        }
         return 0;
 }
 
-int intent_apply(Store *store, const Intent *intent, Error *e) {
+void intent_undo(Store *store, const Intent *intent) {
+        Error e = ERROR_INIT;
         int r;
 
-        r = take_staged(store, intent, e);
+        r = store_image_remove(store, intent->image->id, &e);
         if (r >= 0)
-                r = seal(store, intent, e);
-        if (r >= 0)
-                r = make_image(store, intent, e);
-        if (r >= 0)
-                r = remove_image(store, intent, e);
-        if (r >= 0 || r == -ENOENT)
-                intent_drop(store, intent->id);
-        return r;
+                r = restore_names(store, intent, &e);
+        for (char **staged = intent->staged; r >= 0 && staged && *staged; staged += 3)
+                r = store_trash(store, store->layers, staged[1], &e);
+        if (r < 0)
+                log_error_object(LOG_ERR, &e, "What is left of an image goes at the next start");
+        intent_drop(store, intent->id);
+}
+
+static int sync_store(Store *store, Error *e) {
+        return syncfs(store->fd) < 0 ? error_set(e, errno, "store", "cannot write to the disk") : 0;
 }
 
 static int recover(Store *store, const char *file, Error *e) {
@@ -222,15 +196,12 @@ static int recover(Store *store, const char *file, Error *e) {
         }
         if (r < 0)
                 return error_set(e, r, "store", "cannot read intent %s", file);
-        r = intent_apply(store, &intent, &failure);
-        if (r == -ENOENT) {
+        if (make_image(store, &intent, &failure) < 0 || sync_store(store, &failure) < 0) {
                 log_error_object(LOG_WARNING, &failure, "Intent %s cannot be finished", intent.id);
+                intent_undo(store, &intent);
                 return 0;
         }
-        if (r < 0) {
-                *e = failure;
-                return r;
-        }
+        intent_drop(store, intent.id);
         log_notice("Finished intent %s of an earlier run", intent.id);
         return 0;
 }

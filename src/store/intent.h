@@ -1,27 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Changes of the store in several steps. What shall be is written down first (intents/ID.json), then
- * done; each step finds out whether it has been done already. So after a crash at any point the same
- * function finishes the change. What cannot be finished, since what it needs was never made durable,
- * has done nothing that counts: without the image's record its layers are orphans. */
+/* Making an image in several steps, of layers that lie in a staging directory. What shall be is written down first, in
+ * the staging directory (intent.json). When that and all layers are on disk it begins to count, by being moved to
+ * intents/ID.json, and is done; each step finds out whether it has been done already. So after a crash at any point
+ * the same function finishes the change. It is forgotten when the image, too, is on disk: until then the image can be
+ * taken back. */
 
 #include "store/store.h"
 
 typedef struct Intent {
-        char id[ID_LENGTH + 1]; /* also of the staging directory, if there is one */
-
-        /* An image to be made, with these names, which other images lose; NULL: none. */
+        char id[ID_LENGTH + 1]; /* also of the staging directory */
+        /* The image to be made, with these names, which other images lose. */
         ImageRecord *image;
         char **names;
         /* What becomes a layer: for each its path in the staging directory, its id, its bytes. */
         char **staged;
-        /* The container whose upper directory becomes the layer `sealed`, last in its own chain. */
-        char container[ID_LENGTH + 1], sealed[ID_LENGTH + 1];
-
-        /* An image to be removed with all its names, and layers that nothing else needs. */
-        char removed[ID_LENGTH + 1];
-        char **dropped;
+        /* The names of all images before. */
+        Json *before;
 } Intent;
 
 void intent_done(Intent *intent);
@@ -30,16 +26,18 @@ void intent_done(Intent *intent);
 int intent_add_layer(Intent *intent, const char *path, uint64_t size,
                      char ret_id[static ID_LENGTH + 1]);
 
-/* Writes the intent. Return: 0 or a negative errno. */
+/* Writes the intent, which does not count yet. Return: 0 or a negative errno. */
 int intent_write(Store *store, const Intent *intent, Error *e);
 
-/* Does what is not done yet, and then forgets the intent and its staging directory. On failure the
- * intent stays for the next start.
- * Return: 0 or a negative errno, -ENOENT when it can't be finished (it is then forgotten). */
-int intent_apply(Store *store, const Intent *intent, Error *e);
+/* Lets it count, and makes the image. On failure nothing is left of it, and the intent is forgotten.
+ * Return: 0 or a negative errno. */
+int intent_apply(Store *store, Intent *intent, Error *e);
 
-/* Forgets an intent of which nothing has been done, and its staging directory. */
+/* Takes the image back and forgets the intent. Nobody may have been told of the image. */
+void intent_undo(Store *store, const Intent *intent);
+
+/* Forgets an intent that has been carried out, or of which nothing has been done, and its staging directory. */
 void intent_drop(Store *store, const char *id);
 
-/* Finishes all intents that a crash has left. Return: 0 or a negative errno. */
+/* Finishes all intents that a crash has left; what cannot be finished is undone. Return: 0 or a negative errno. */
 int intents_recover(Store *store, Error *e);

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/syscalls.h"
 #include "store/store.h"
@@ -129,102 +130,6 @@ int store_container_open(Store *store, const char *id, const char *name, Error *
         return open_dir(dir, name, "a container's directory", e);
 }
 
-/* For people: which layers lie below. */
-static int link_layer(int container, const char *layer) {
-        char name[sizeof("lower/") + ID_LENGTH],
-                target[sizeof("../../../layers//diff") + ID_LENGTH];
-
-        snprintf(name, sizeof(name), "lower/%s", layer);
-        snprintf(target, sizeof(target), "../../../layers/%s/diff", layer);
-        return symlinkat(target, container, name) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-int store_upper_make(Store *store, const char *id, const char *top, Error *e) {
-        _cleanup_close_ int dir = -EBADF, layer = -EBADF, upper = -EBADF;
-        struct stat st;
-        int r;
-
-        dir = open_dir(store->containers, id, "container", e);
-        if (dir < 0)
-                return dir;
-        layer = store_layer_open(store, top, e);
-        if (layer < 0)
-                return layer;
-        /* The root directory of a container is its upper directory: it must look as the layer's
-         * does. */
-        if (fstat(layer, &st) < 0)
-                return error_set(e, errno, "store", "layer %s", top);
-        upper = fd_open_or_make_dir(dir, "upper", 0700);
-        if (upper < 0)
-                return error_set(e, upper, "store", "cannot make the upper directory of %s", id);
-        if (fchown(upper, st.st_uid, st.st_gid) < 0 || fchmod(upper, st.st_mode & 07777) < 0)
-                return error_set(e, errno, "store", "the upper directory of %s", id);
-        r = link_layer(dir, top);
-        return r < 0 ? error_set(e, r, "store", "cannot link a layer to container %s", id) : 0;
-}
-
-int store_container_make(Store *store, const char *id, char *const *layers, Error *e) {
-        static const char *const names[] = {"work", "merged", "lower"};
-        const char *top = NULL;
-        _cleanup_close_ int dir = -EBADF;
-        int r;
-
-        if (mkdirat(store->containers, id, 0700) < 0)
-                return error_set(e, errno, "store", "cannot make the directory of container %s",
-                                 id);
-        r = dir = open_dir(store->containers, id, "container", e);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(names); i++)
-                if (mkdirat(dir, names[i], 0700) < 0)
-                        r = error_set(e, errno, "store", "cannot make a directory of container %s",
-                                      id);
-        for (; r >= 0 && *layers; layers++) {
-                top = *layers;
-                r = link_layer(dir, top);
-                if (r < 0)
-                        error_set(e, r, "store", "cannot link a layer to container %s", id);
-        }
-        if (r >= 0)
-                r = store_upper_make(store, id, top, e);
-        if (r < 0)
-                (void)store_trash(store, store->containers, id, NULL);
-        return r < 0 ? r : 0;
-}
-
-int store_container_write(Store *store, const ContainerRecord *record, Error *e) {
-        _cleanup_close_ int dir = open_dir(store->containers, record->spec->id, "container", e);
-        _cleanup_json_ Json *json = NULL;
-        int r;
-
-        if (dir < 0)
-                return dir;
-        r = container_record_to_json(record, &json);
-        if (r >= 0)
-                r = json_replace_file_at(dir, "config.json", json, false);
-        if (r < 0)
-                return error_set(e, r, "store", "cannot write the record of container %s",
-                                 record->spec->id);
-        return 0;
-}
-
-int store_container_read(Store *store, const char *id, ContainerRecord **ret, Error *e) {
-        _cleanup_close_ int dir = open_dir(store->containers, id, "container", e);
-        _cleanup_(container_record_freep) ContainerRecord *record = NULL;
-        _cleanup_json_ Json *json = NULL;
-        int r;
-
-        if (dir < 0)
-                return dir;
-        r = json_read_file_at(dir, "config.json", RECORD_SIZE_MAX, &json);
-        if (r >= 0)
-                r = container_record_from_json(json, &record);
-        if (r >= 0 && !streq(record->spec->id, id))
-                r = -EBADMSG;
-        if (r < 0)
-                return error_set(e, r, "store", "cannot read the record of container %s", id);
-        *ret = TAKE_PTR(record);
-        return 0;
-}
-
 int store_layer_open(Store *store, const char *id, Error *e) {
         char path[ID_LENGTH + sizeof("/diff")];
 
@@ -235,10 +140,10 @@ int store_layer_open(Store *store, const char *id, Error *e) {
 int store_layer_take(Store *store, const char *id, int dir, const char *name, Error *e) {
         char path[ID_LENGTH + sizeof("/diff")];
 
-        if (mkdirat(store->layers, id, 0700) < 0 && errno != EEXIST)
+        if (FAULT("layer.make") < 0 || (mkdirat(store->layers, id, 0700) < 0 && errno != EEXIST))
                 return error_set(e, errno, "store", "cannot make layer %s", id);
         snprintf(path, sizeof(path), "%s/diff", id);
-        if (renameat(dir, name, store->layers, path) < 0)
+        if (FAULT("layer.take") < 0 || renameat(dir, name, store->layers, path) < 0)
                 return error_set(e, errno, "store", "cannot move %s to layer %s", name, id);
         return 0;
 }
@@ -253,16 +158,18 @@ int store_layer_read_size(Store *store, const char *id, uint64_t *ret) {
         return parse_u64(text, ret) >= 0;
 }
 
+/* Only a note, and so short that it is written at once: one that is cut off is none. */
 int store_layer_write_size(Store *store, const char *id, uint64_t size, Error *e) {
-        _cleanup_close_ int dir = open_dir(store->layers, id, "layer", e);
+        _cleanup_close_ int dir = open_dir(store->layers, id, "layer", e), fd = -EBADF;
         char text[32];
         int n, r;
 
         if (dir < 0)
                 return dir;
         n = snprintf(text, sizeof(text), "%llu", (unsigned long long)size);
-        r = fd_replace_file_at(dir, "size", text, (size_t)n, false);
-        return r < 0 ? error_set(e, r, "store", "cannot write the size of layer %s", id) : 0;
+        fd = openat(dir, "size", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        r = FAULT("layer.size") < 0 || fd < 0 ? -errno : fd_write_all(fd, text, (size_t)n);
+        return r < 0 ? error_set(e, r, "store", "cannot note the size of layer %s", id) : 0;
 }
 
 int store_image_write(Store *store, const ImageRecord *record, Error *e) {
@@ -273,7 +180,9 @@ int store_image_write(Store *store, const ImageRecord *record, Error *e) {
         snprintf(name, sizeof(name), "%s.json", record->id);
         r = image_record_to_json(record, &json);
         if (r >= 0)
-                r = json_replace_file_at(store->images, name, json, false);
+                r = FAULT("image.record") < 0 ?
+                            -errno :
+                            json_replace_file_at(store->images, name, json, false);
         return r < 0 ? error_set(e, r, "store", "cannot write the record of image %s", record->id) :
                        0;
 }
@@ -295,18 +204,37 @@ int store_names_of(Store *store, const char *id, char ***ret) {
         return 0;
 }
 
-int store_name_set(Store *store, const char *name, const char *id, Error *e) {
-        if (!id) {
-                json_object_object_del(store->names, name);
+int store_names_change(Store *store, char *const *names, const char *id, Error *e) {
+        _cleanup_json_ Json *changed = NULL;
+        int r;
+
+        if (!names)
                 return 0;
+        if (json_object_deep_copy(store->names, &changed, NULL) < 0)
+                return error_oom(e);
+        for (; *names; names++) {
+                if (!id)
+                        json_object_object_del(changed, *names);
+                else if (json_add_string(changed, *names, id) < 0)
+                        return error_oom(e);
         }
-        return json_add_string(store->names, name, id) < 0 ? error_oom(e) : 0;
+        r = FAULT("names.write") < 0 ?
+                    -errno :
+                    json_replace_file_at(store->images, NAMES_FILE, changed, false);
+        if (r < 0)
+                return error_set(e, r, "store", "cannot write the names of images");
+        json_object_put(store->names);
+        store->names = TAKE_PTR(changed);
+        return 0;
 }
 
-int store_names_write(Store *store, Error *e) {
-        int r = json_replace_file_at(store->images, NAMES_FILE, store->names, false);
+int store_image_remove(Store *store, const char *id, Error *e) {
+        char name[ID_LENGTH + sizeof(".json")];
 
-        return r < 0 ? error_set(e, r, "store", "cannot write the names of images") : 0;
+        snprintf(name, sizeof(name), "%s.json", id);
+        if (FAULT("image.remove") < 0 || (unlinkat(store->images, name, 0) < 0 && errno != ENOENT))
+                return error_set(e, errno, "store", "cannot remove the record of image %s", id);
+        return 0;
 }
 
 int store_staging_make(Store *store, const char *id, Error *e) {
@@ -314,7 +242,7 @@ int store_staging_make(Store *store, const char *id, Error *e) {
 }
 
 int store_staging_make_part(int staging, const char *name, Error *e) {
-        if (mkdirat(staging, name, 0700) < 0)
+        if (FAULT("staging.make") < 0 || mkdirat(staging, name, 0700) < 0)
                 return error_set(e, errno, "store", "cannot make a directory to work in");
         return open_dir(staging, name, "working directory", e);
 }
@@ -325,6 +253,8 @@ int store_trash(Store *store, int dir, const char *name, Error *e) {
                 char target[NAME_MAX + 1];
 
                 snprintf(target, sizeof(target), "%s.%u", name, i);
+                if (FAULT("trash.move") < 0)
+                        break;
                 if (renameat2(dir, name, store->trash, target, RENAME_NOREPLACE) >= 0 ||
                     errno == ENOENT)
                         return 0;

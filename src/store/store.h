@@ -64,9 +64,13 @@ int store_container_write(Store *store, const ContainerRecord *record, Error *e)
 /* Return: 0 or a negative errno; *ret is to be freed. */
 int store_container_read(Store *store, const char *id, ContainerRecord **ret, Error *e);
 
-/* Gives a container whose upper directory has become the layer `top` a new, empty one, as
- * store_container_make() does. Return: 0 or a negative errno. */
-int store_upper_make(Store *store, const char *id, const char *top, Error *e);
+/* Seals a container that nobody uses: its upper directory becomes the layer `layer`, a new id, the last one of its
+ * chain in the record, and it gets a new, empty one. On failure all is as before.
+ * Return: 0 or a negative errno. */
+int store_container_seal(Store *store, ContainerRecord *record, const char *layer, Error *e);
+
+/* Finishes what a crash in the middle of that has left. Return: 0 or a negative errno. */
+int store_container_repair(Store *store, const ContainerRecord *record, Error *e);
 
 /* Opens a layer's files as a directory. Return: a descriptor or a negative errno. */
 int store_layer_open(Store *store, const char *id, Error *e);
@@ -79,15 +83,17 @@ int store_layer_read_size(Store *store, const char *id, uint64_t *ret);
 int store_layer_write_size(Store *store, const char *id, uint64_t size, Error *e);
 
 int store_image_write(Store *store, const ImageRecord *record, Error *e);
+/* From then on there is no such image; its names and layers mean nothing any more. */
+int store_image_remove(Store *store, const char *id, Error *e);
 
 /* The image that a reference in its normal form means. Return: its id, or NULL. Borrowed until names
  * change. */
 const char *store_name_get(Store *store, const char *name);
 /* All names of an image. Return: 0 or -ENOMEM; *ret is to be freed. */
 int store_names_of(Store *store, const char *id, char ***ret);
-/* Gives `name` to an image, or to none (NULL), in memory; store_names_write() makes it last. */
-int store_name_set(Store *store, const char *name, const char *id, Error *e);
-int store_names_write(Store *store, Error *e);
+/* Gives all of `names` to an image, or to none (NULL). On failure none has changed.
+ * Return: 0 or a negative errno. */
+int store_names_change(Store *store, char *const *names, const char *id, Error *e);
 
 /* Makes and opens staging/ID. Return: a descriptor or a negative errno. */
 int store_staging_make(Store *store, const char *id, Error *e);

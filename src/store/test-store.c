@@ -130,6 +130,7 @@ static void test_import(void) {
         import_intent(store, &intent, "busybox:latest");
         CHECK_INT(intent_write(store, &intent, &error), 0);
         CHECK_INT(intent_apply(store, &intent, &error), 0);
+        intent_drop(store, intent.id);
         CHECK_STR(store_name_get(store, "busybox:latest"), intent.image->id);
         CHECK(!store_name_get(store, "other:latest"));
         CHECK(exists(store, path_of("layers/%s/diff/file", intent.image->layers[0])));
@@ -156,6 +157,15 @@ static void test_import(void) {
         CHECK_INT(st.st_mode & 07777, 01777);
 }
 
+/* What intent_apply() does first. */
+static void begin(Store *store, const Intent *intent) {
+        _cleanup_free_ char *from = strf("%s/intent.json", intent->id),
+                            *to = strf("%s.json", intent->id);
+
+        CHECK_INT(intent_write(store, intent, &error), 0);
+        CHECK_INT(renameat(store->staging, from, store->intents, to), 0);
+}
+
 /* Import, cut off before each step, is finished by the next start. */
 static void test_import_crash(void) {
         for (int steps = 0; steps <= 3; steps++) {
@@ -164,18 +174,16 @@ static void test_import_crash(void) {
                 _cleanup_(intent_done) Intent intent = {};
 
                 import_intent(store, &intent, "crashed:latest");
-                CHECK_INT(intent_write(store, &intent, &error), 0);
+                begin(store, &intent);
                 if (steps >= 1)
                         CHECK_INT(store_layer_take(store, intent.staged[1], store->staging,
                                                    path_of("%s/0", intent.id), &error),
                                   0);
                 if (steps >= 2)
                         CHECK_INT(store_image_write(store, intent.image, &error), 0);
-                if (steps >= 3) {
-                        CHECK_INT(store_name_set(store, "crashed:latest", intent.image->id, &error),
+                if (steps >= 3)
+                        CHECK_INT(store_names_change(store, intent.names, intent.image->id, &error),
                                   0);
-                        CHECK_INT(store_names_write(store, &error), 0);
-                }
                 store = store_free(store);
                 store = open_store();
                 CHECK_INT(store_load(store, &contents, &error), 0);
@@ -189,7 +197,44 @@ static void test_import_crash(void) {
         }
 }
 
-/* Before the intent is there nothing has happened: all of it goes to the trash. */
+/* An image that cannot be made lasting is taken back, and who lost its name has it again. */
+static void test_undo(void) {
+        Store *store = open_store();
+        _cleanup_(store_contents_done) StoreContents contents = {};
+        _cleanup_(intent_done) Intent first = {}, second = {}, damaged = {};
+        _cleanup_free_ char *layer = NULL;
+
+        import_intent(store, &first, "name:latest");
+        CHECK_INT(intent_write(store, &first, &error), 0);
+        CHECK_INT(intent_apply(store, &first, &error), 0);
+        intent_drop(store, first.id);
+        import_intent(store, &second, "name:latest");
+        CHECK_INT(strv_extend(&second.names, "new:latest"), 0);
+        CHECK_INT(intent_write(store, &second, &error), 0);
+        CHECK_INT(intent_apply(store, &second, &error), 0);
+        CHECK_STR(store_name_get(store, "name:latest"), second.image->id);
+        intent_undo(store, &second);
+        CHECK_STR(store_name_get(store, "name:latest"), first.image->id);
+        CHECK(!store_name_get(store, "new:latest"));
+        CHECK(!exists(store, path_of("layers/%s", second.staged[1])));
+
+        /* Begun, and then its layer turns out to be lost. */
+        import_intent(store, &damaged, "name:latest");
+        begin(store, &damaged);
+        layer = strf("rm -r staging/%s/0", damaged.id);
+        shell(layer);
+        store = store_free(store);
+        store = open_store();
+        CHECK_INT(store_load(store, &contents, &error), 0);
+        CHECK_INT(contents.n_images, 1);
+        CHECK_STR(store_name_get(store, "name:latest"), first.image->id);
+        check_empty(store, store->intents);
+        check_empty(store, store->staging);
+        store_free(store);
+        shell("rm -rf images layers containers trash");
+}
+
+/* Before the intent counts nothing has happened: all of it goes to the trash. */
 static void test_orphans(void) {
         Store *store = open_store();
         _cleanup_(store_contents_done) StoreContents contents = {};
@@ -197,11 +242,13 @@ static void test_orphans(void) {
         char orphan[ID_LENGTH + 1];
 
         import_intent(store, &intent, "never:latest");
+        CHECK_INT(intent_write(store, &intent, &error), 0);
         make_id(orphan);
         CHECK_INT(mkdirat(store->layers, orphan, 0700), 0);
         CHECK_INT(mkdirat(store->containers, orphan, 0700), 0);
-        CHECK_INT(store_name_set(store, "lost:latest", orphan, &error), 0);
-        CHECK_INT(store_names_write(store, &error), 0);
+        CHECK_INT(
+                store_names_change(store, (char *[]){(char *)"lost:latest", NULL}, orphan, &error),
+                0);
         store = store_free(store);
         store = open_store();
         CHECK(store_trash_is_empty(store));
@@ -240,6 +287,7 @@ static void test_unreadable(void) {
         import_intent(store, &intent, "damaged:latest");
         CHECK_INT(intent_write(store, &intent, &error), 0);
         CHECK_INT(intent_apply(store, &intent, &error), 0);
+        intent_drop(store, intent.id);
         CHECK_INT(fd_replace_file_at(store->images, path_of("%s.json", intent.image->id), "{}", 2,
                                      false),
                   0);
@@ -253,92 +301,132 @@ static void test_unreadable(void) {
         shell("rm -rf images layers containers trash");
 }
 
-/* Sealing, cut off before each step. */
+static void make_base(Store *store, Intent *base, ContainerRecord **ret) {
+        char id[ID_LENGTH + 1];
+
+        import_intent(store, base, "base:latest");
+        CHECK_INT(intent_write(store, base, &error), 0);
+        CHECK_INT(intent_apply(store, base, &error), 0);
+        intent_drop(store, base->id);
+        make_container(store, base->image, id);
+        CHECK_INT(store_container_read(store, id, ret, &error), 0);
+        CHECK_INT(mkdirat(store->containers, path_of("%s/upper/made", id), 0755), 0);
+}
+
+static void check_sealed(Store *store, const ContainerRecord *record, const char *layer) {
+        const char *id = record->spec->id;
+        struct stat st;
+
+        CHECK_INT(strv_length(record->spec->layers), 2);
+        CHECK_STR(record->spec->layers[1], layer);
+        CHECK(exists(store, path_of("layers/%s/diff/made", layer)));
+        CHECK(!exists(store, path_of("containers/%s/upper/made", id)));
+        CHECK(!exists(store, path_of("containers/%s/next", id)));
+        CHECK(!exists(store, path_of("containers/%s/.config.json.new", id)));
+        CHECK_INT(fstatat(store->containers, path_of("%s/upper", id), &st, 0), 0);
+        CHECK_INT(st.st_mode & 07777, 01777);
+        for (char **lower = record->spec->layers; *lower; lower++) {
+                _cleanup_free_ char *path = strf("containers/%s/lower/%s/.", id, *lower);
+
+                CHECK(exists(store, path));
+        }
+}
+
+static void test_seal(void) {
+        Store *store = open_store();
+        _cleanup_(intent_done) Intent base = {};
+        _cleanup_(container_record_freep) ContainerRecord *record = NULL;
+        char layer[ID_LENGTH + 1];
+        struct stat before, after;
+
+        make_base(store, &base, &record);
+        make_id(layer);
+        CHECK_INT(
+                fstatat(store->containers, path_of("%s/upper/made", record->spec->id), &before, 0),
+                0);
+        CHECK_INT(store_container_seal(store, record, layer, &error), 0);
+        check_sealed(store, record, layer);
+        /* Not a byte is copied: it is the same directory. */
+        CHECK_INT(fstatat(store->layers, path_of("%s/diff/made", layer), &after, 0), 0);
+        CHECK_INT(after.st_ino, before.st_ino);
+
+        /* Where it fails nothing has changed. */
+        CHECK_INT(store_container_seal(store, record, layer, &error), -EEXIST);
+        check_sealed(store, record, layer);
+        store_free(store);
+        shell("rm -rf images layers containers trash");
+}
+
+/* Sealing, cut off before and after each step. */
 static void test_seal_crash(void) {
-        for (int steps = 0; steps <= 3; steps++) {
+        for (int steps = 0; steps <= 5; steps++) {
                 Store *store = open_store();
                 _cleanup_(store_contents_done) StoreContents contents = {};
-                _cleanup_(intent_done) Intent base = {}, intent = {};
+                _cleanup_(intent_done) Intent base = {};
                 _cleanup_(container_record_freep) ContainerRecord *record = NULL;
-                _cleanup_close_ int dir = -EBADF;
+                _cleanup_free_ char *upper = NULL, *next = NULL;
+                char layer[ID_LENGTH + 1];
 
-                import_intent(store, &base, "base:latest");
-                CHECK_INT(intent_write(store, &base, &error), 0);
-                CHECK_INT(intent_apply(store, &base, &error), 0);
-                make_container(store, base.image, intent.container);
-                dir = store_container_open(store, intent.container, NULL, &error);
-                CHECK(dir >= 0);
-                CHECK_INT(mkdirat(dir, "upper/made", 0755), 0);
-
-                make_id(intent.id);
-                make_id(intent.sealed);
-                intent.image = image_record_new();
-                intent.image->layers = strv_copy(base.image->layers);
-                CHECK_INT(strv_extend(&intent.image->layers, intent.sealed), 0);
-                CHECK_INT(strv_extend(&intent.names, "sealed:latest"), 0);
-                CHECK_INT(intent_write(store, &intent, &error), 0);
+                make_base(store, &base, &record);
+                make_id(layer);
+                upper = strf("%s/upper", record->spec->id);
+                next = strf("%s/next", record->spec->id);
+                CHECK_INT(mkdirat(store->containers, next, 01777), 0);
+                CHECK_INT(fchmodat(store->containers, next, 01777, 0), 0);
                 if (steps >= 1)
-                        CHECK_INT(store_layer_take(store, intent.sealed, dir, "upper", &error), 0);
+                        CHECK_INT(mkdirat(store->layers, layer, 0700), 0);
                 if (steps >= 2) {
-                        CHECK_INT(store_container_read(store, intent.container, &record, &error),
-                                  0);
-                        CHECK_INT(strv_extend(&record->spec->layers, intent.sealed), 0);
+                        CHECK_INT(strv_extend(&record->spec->layers, layer), 0);
                         CHECK_INT(store_container_write(store, record, &error), 0);
+                        CHECK_INT(mknodat(store->containers,
+                                          path_of("%s/.config.json.new", record->spec->id),
+                                          S_IFREG | 0600, 0),
+                                  0);
                 }
                 if (steps >= 3)
-                        CHECK_INT(store_upper_make(store, intent.container, intent.sealed, &error),
+                        CHECK_INT(renameat(store->containers, upper, store->layers,
+                                           path_of("%s/diff", layer)),
                                   0);
+                if (steps >= 4)
+                        CHECK_INT(renameat(store->containers, next, store->containers, upper), 0);
+                if (steps >= 5) /* before the new one was there */
+                        CHECK_INT(unlinkat(store->containers, upper, AT_REMOVEDIR), 0);
                 store = store_free(store);
                 store = open_store();
                 CHECK_INT(store_load(store, &contents, &error), 0);
                 CHECK_INT(contents.n_containers, 1);
-                CHECK_INT(strv_length(contents.containers[0]->spec->layers), 2);
-                CHECK_STR(contents.containers[0]->spec->layers[1], intent.sealed);
-                CHECK(exists(store, path_of("layers/%s/diff/made", intent.sealed)));
-                CHECK(exists(store, path_of("containers/%s/upper", intent.container)));
-                CHECK(!exists(store, path_of("containers/%s/upper/made", intent.container)));
-                for (char **layer = contents.containers[0]->spec->layers; *layer; layer++) {
-                        _cleanup_free_ char *lower =
-                                strf("containers/%s/lower/%s/.", intent.container, *layer);
-
-                        CHECK(exists(store, lower));
+                if (steps >= 2) {
+                        check_sealed(store, contents.containers[0], layer);
+                } else {
+                        CHECK_INT(strv_length(contents.containers[0]->spec->layers), 1);
+                        CHECK(exists(store, path_of("containers/%s/made", upper)));
+                        CHECK(!exists(store, path_of("containers/%s", next)));
+                        CHECK(!exists(store, path_of("layers/%s", layer)));
                 }
-                CHECK_STR(store_name_get(store, "sealed:latest"), intent.image->id);
                 store_free(store);
                 shell("rm -rf images layers containers trash");
         }
 }
 
 static void test_remove(void) {
-        for (int steps = 0; steps <= 2; steps++) {
-                Store *store = open_store();
-                _cleanup_(store_contents_done) StoreContents contents = {};
-                _cleanup_(intent_done) Intent made = {}, intent = {};
+        Store *store = open_store();
+        _cleanup_(store_contents_done) StoreContents contents = {};
+        _cleanup_(intent_done) Intent made = {};
 
-                import_intent(store, &made, "gone:latest");
-                CHECK_INT(intent_write(store, &made, &error), 0);
-                CHECK_INT(intent_apply(store, &made, &error), 0);
-                make_id(intent.id);
-                memcpy(intent.removed, made.image->id, ID_LENGTH + 1);
-                intent.dropped = strv_copy(made.image->layers);
-                CHECK_INT(intent_write(store, &intent, &error), 0);
-                if (steps >= 1) {
-                        CHECK_INT(store_name_set(store, "gone:latest", NULL, &error), 0);
-                        CHECK_INT(store_names_write(store, &error), 0);
-                }
-                if (steps >= 2)
-                        CHECK_INT(unlinkat(store->images, path_of("%s.json", intent.removed), 0),
-                                  0);
-                store = store_free(store);
-                store = open_store();
-                CHECK_INT(store_load(store, &contents, &error), 0);
-                CHECK_INT(contents.n_images, 0);
-                CHECK(!store_name_get(store, "gone:latest"));
-                check_empty(store, store->layers);
-                check_empty(store, store->intents);
-                store_free(store);
-                shell("rm -rf images layers containers trash");
-        }
+        import_intent(store, &made, "gone:latest");
+        CHECK_INT(intent_write(store, &made, &error), 0);
+        CHECK_INT(intent_apply(store, &made, &error), 0);
+        intent_drop(store, made.id);
+        CHECK_INT(store_image_remove(store, made.image->id, &error), 0);
+        /* As far as this it was gone; the rest is what the next start finds. */
+        store = store_free(store);
+        store = open_store();
+        CHECK_INT(store_load(store, &contents, &error), 0);
+        CHECK_INT(contents.n_images, 0);
+        CHECK(!store_name_get(store, "gone:latest"));
+        check_empty(store, store->layers);
+        store_free(store);
+        shell("rm -rf images layers containers trash");
 }
 
 int main(void) {
@@ -347,9 +435,11 @@ int main(void) {
         test_import();
         shell("rm -rf images layers containers trash");
         test_import_crash();
+        test_undo();
         test_orphans();
         test_torn();
         test_unreadable();
+        test_seal();
         test_seal_crash();
         test_remove();
         shell("cd / && rm -rf \"$OLDPWD\"");

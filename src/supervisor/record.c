@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/log.h"
 #include "shared/process.h"
@@ -67,6 +68,8 @@ int record_write(const Container *container, const ContainerSpec *spec) {
 
         TRY(record_to_json(container, spec, &json));
         record_name(container->id, name);
+        if (FAULT("state.write") < 0)
+                return -errno;
         return json_replace_file_at(container->supervisor->records, name, json, false);
 }
 
@@ -74,7 +77,8 @@ static void remove_record(const Supervisor *supervisor, const char *id) {
         char name[NAME_SIZE];
 
         record_name(id, name);
-        if (unlinkat(supervisor->records, name, 0) < 0 && errno != ENOENT)
+        if (FAULT("state.remove") < 0 ||
+            (unlinkat(supervisor->records, name, 0) < 0 && errno != ENOENT))
                 log_errno(LOG_WARNING, errno, "Can't remove the state of container %s", id);
 }
 
@@ -88,6 +92,8 @@ int record_exit(const Supervisor *supervisor, const Event *event) {
 
         TRY(event_encode(event, &json));
         record_name(event->container, name);
+        if (FAULT("exit.write") < 0)
+                return -errno;
         return json_replace_file_at(supervisor->exit_records, name, json, false);
 }
 

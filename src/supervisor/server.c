@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "shared/fault.h"
 #include "shared/log.h"
 #include "shared/strutil.h"
 #include "supervisor/server.h"
@@ -161,6 +162,7 @@ void call_reply(Call *call) {
                 call_free(call);
                 return;
         }
+        (void)FAULT("supervisor.reply");
         call->reply.serial = call->request.serial;
         r = reply_encode(&call->reply, &json);
         if (r >= 0) {

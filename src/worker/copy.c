@@ -7,11 +7,13 @@
 #include <sys/sysmacros.h>
 
 #include "protocol/spec.h"
+#include "shared/fault.h"
 #include "worker/copy.h"
 #include "worker/dirs.h"
 #include "worker/import.h"
 #include "worker/job.h"
 #include "worker/links.h"
+#include "worker/tree.h"
 #include "worker/walk.h"
 #include "worker/xattr.h"
 
@@ -128,7 +130,7 @@ int copy_directory_metadata(Copy *copy, int from, const struct stat *st, int to,
         /* Entries that are made in it would get it. */
         if (r >= 0)
                 r = xattr_remove(to, XATTR_ACL_DEFAULT);
-        if (r >= 0 && copy->layer && overlay_is_opaque(from))
+        if (r >= 0 && copy->layer && !copy->merge && overlay_is_opaque(from))
                 r = overlay_set_opaque(to);
         return r < 0 ? write_failed(r, path, e) : 0;
 }
@@ -165,7 +167,10 @@ int copy_file(Copy *copy, int from_dir, int to_dir, const char *name, const char
                 return error_set(e, errno, "read", "examining /%s", path);
         if (!S_ISREG(st.st_mode))
                 return 0;
-        to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        to = FAULT("copy.file") < 0 ?
+                     -1 :
+                     openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                            0600);
         if (to < 0)
                 return write_failed(errno, path, e);
         r = st.st_size > 0 ? copy_data(copy, from, to, &st) : 0;
@@ -207,7 +212,7 @@ static int copy_symlink(Copy *copy, const WalkEntry *entry, int to_dir, Error *e
 }
 
 static int copy_special(Copy *copy, const WalkEntry *entry, int to_dir, Error *e) {
-        bool whiteout = copy->layer && is_whiteout(&entry->st);
+        bool whiteout = copy->layer && !copy->merge && is_whiteout(&entry->st);
 
         if (!whiteout && !S_ISFIFO(entry->st.st_mode))
                 return 0;
@@ -216,20 +221,37 @@ static int copy_special(Copy *copy, const WalkEntry *entry, int to_dir, Error *e
         return whiteout ? 0 : finish_special(copy, entry, to_dir, e);
 }
 
+/* Clears the place of an entry in the target. Return: 1 when a directory is there and goes on, else 0 or a negative
+ * errno. */
+static int make_room(const WalkEntry *entry, int parent, Error *e) {
+        struct stat st;
+
+        if (fstatat(parent, entry->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : write_failed(errno, entry->path, e);
+        if (S_ISDIR(entry->st.st_mode) && S_ISDIR(st.st_mode) && !overlay_is_opaque(entry->fd))
+                return 1;
+        return tree_remove(parent, entry->name, e);
+}
+
 static int enter_directory(TreeCopy *tree, const WalkEntry *entry, Error *e) {
-        int parent, fd;
+        int parent, fd, r = 0;
 
         if (entry->depth >= DEPTH_MAX)
                 return error_set(e, ENAMETOOLONG, "read", "%.80s… lies too deep", entry->path);
         if (entry->depth > 0) {
                 parent = tree->to[entry->depth - 1];
-                if (mkdirat(parent, entry->name, 0700) < 0)
+                if (tree->copy->merge)
+                        TRY(r = make_room(entry, parent, e));
+                if (r == 0 && mkdirat(parent, entry->name, 0700) < 0)
                         return write_failed(errno, entry->path, e);
                 fd = openat(parent, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 if (fd < 0)
                         return write_failed(errno, entry->path, e);
                 tree->to[entry->depth] = fd;
         }
+        r = tree->copy->merge ? xattrs_remove(tree->to[entry->depth]) : 0;
+        if (r < 0)
+                return write_failed(r, entry->path, e);
         return copy_directory_metadata(tree->copy, entry->fd, &entry->st, tree->to[entry->depth],
                                        entry->path, e);
 }
@@ -252,6 +274,8 @@ static int copy_entry(void *userdata, const WalkEntry *entry, Error *e) {
         if (S_ISDIR(entry->st.st_mode))
                 return enter_directory(tree, entry, e);
         to_dir = tree->to[entry->depth - 1];
+        if (tree->copy->merge)
+                TRY(make_room(entry, to_dir, e));
         if (S_ISSOCK(entry->st.st_mode))
                 return 0;
         /* Whiteouts may be hard links of each other; they are made anew. */
@@ -298,4 +322,21 @@ int work_copy(Job *job, Json *done, Error *e) {
                 return layer;
         TRY(copy_tree(&copy, job->fds[0], layer, e));
         return json_add_u64(done, "size", copy.bytes) < 0 ? error_oom(e) : 0;
+}
+
+int work_flatten(Job *job, Json *done, Error *e) {
+        _cleanup_close_ int layer = -EBADF;
+        uint64_t size = 0;
+
+        layer = import_make_layer(job->fds[0], 0, e);
+        if (layer < 0)
+                return layer;
+        for (size_t i = 1; i < job->n_fds; i++) {
+                Copy copy = {.layer = true, .merge = true};
+
+                TRY(copy_tree(&copy, job->fds[i], layer, e));
+                job_progress(job, (double)i / (double)job->n_fds);
+        }
+        TRY(tree_size(layer, &size, e));
+        return json_add_u64(done, "size", size) < 0 ? error_oom(e) : 0;
 }

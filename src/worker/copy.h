@@ -16,6 +16,9 @@ typedef struct Copy {
         uint32_t id_base;
         /* The source is itself a layer: whiteouts and opaque marks are copied. */
         bool layer;
+        /* The target holds something already, over which the source, a layer, is laid: whiteouts and opaque
+         * directories take away what they hide, and are not copied. */
+        bool merge;
         /* Bytes of data copied so far. */
         uint64_t bytes;
         /* FICLONE was refused once and is not tried again. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "shared/fault.h"
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
 #include "worker/dirs.h"
@@ -266,7 +267,7 @@ static int add_file(Extractor *x, const char *name, Reader *reader, struct archi
 
         if (size < 0 || (uint64_t)size > EXTRACT_BYTES_MAX)
                 return refuse(x, "it is too large", e);
-        fd = openat(dir->fd, name, flags, m->mode & 0777);
+        fd = FAULT("extract.file") < 0 ? -1 : openat(dir->fd, name, flags, m->mode & 0777);
         if (fd < 0 && errno == EEXIST) {
                 TRY(make_room(x, name, e));
                 fd = openat(dir->fd, name, flags, m->mode & 0777);

@@ -23,6 +23,7 @@ static bool count_is_right(WorkType type, size_t n) {
         case WORK_REMOVE:
         case WORK_SIZE:
                 return n == 1;
+        case WORK_FLATTEN:
         case WORK_SAVE:
                 return n >= 2;
         default:

@@ -43,6 +43,7 @@ typedef int (*JobFunction)(Job *job, Json *done, Error *e);
 
 int work_import(Job *job, Json *done, Error *e);
 int work_copy(Job *job, Json *done, Error *e);
+int work_flatten(Job *job, Json *done, Error *e);
 int work_volumes(Job *job, Json *done, Error *e);
 int work_save(Job *job, Json *done, Error *e);
 int work_remove(Job *job, Json *done, Error *e);

@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
+#include "shared/fault.h"
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
 #include "worker/job.h"
@@ -43,6 +44,8 @@ static void clear_flags(int fd) {
 static int unlink_stubbornly(int dir_fd, const char *name, int flags) {
         _cleanup_close_ int fd = -EBADF;
 
+        if (FAULT("remove.file") < 0)
+                return -errno;
         if (unlinkat(dir_fd, name, flags) >= 0 || errno == ENOENT)
                 return 0;
         if (errno != EPERM)

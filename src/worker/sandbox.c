@@ -38,6 +38,7 @@ static const struct {
                          CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS},
         [WORK_COPY] = {CAPS_WRITE | CAP(SYS_ADMIN), 1, 0},
         [WORK_VOLUMES] = {CAPS_WRITE | CAP(SYS_ADMIN), 0, 0},
+        [WORK_FLATTEN] = {CAPS_WRITE | CAP(SYS_ADMIN), 0, 0},
         [WORK_SAVE] = {CAP(DAC_READ_SEARCH) | CAP(SYS_ADMIN), 1, 0},
         [WORK_REMOVE] = {CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(LINUX_IMMUTABLE), 0, 0},
         [WORK_LOGS] = {CAP(DAC_READ_SEARCH), 1, 0},

@@ -175,6 +175,57 @@ static void test_copy(void) {
         CHECK_INT(tree_remove(AT_FDCWD, "staging", &error), 0);
 }
 
+static void make_whiteout(const char *path) {
+        CHECK(mknod(path, S_IFCHR, makedev(0, 0)) >= 0);
+}
+
+/* Layers that become one, compared with what the kernel shows of them. */
+static void test_flatten(void) {
+        const Work work = {.type = WORK_FLATTEN, .tail = -1};
+        static const char list[] =
+                "find . -printf '%P %y %m %U:%G %T@ %l ' \\( -type d -printf '\\n' -o -printf '%n %s\\n' \\) | sort";
+        _cleanup_free_ char *command =
+                strf("(cd view && %s) > a; (cd staging/0 && %s) > b; diff a b", list, list);
+        Error error = {};
+        char value[8];
+        int fds[4];
+
+        CHECK_INT(
+                system("mkdir staging view; for n in 1 2 3; do mkdir -p l$n/dir l$n/opaque l$n/kind; done;"
+                       "mkdir l1/swap l1/gone l1/dir/sub l2/filedir; echo 1 > l1/file; echo 1 > l1/dir/one; echo 1 > l1/opaque/one;"
+                       "echo 1 > l1/swap/x; echo 1 > l1/gone/x; echo 1 > l1/filedir; echo 1 > l1/kind/file; mkdir l1/kind/dir;"
+                       "echo 22 > l2/file; chmod 600 l2/file; ln l2/file l2/hard; echo 2 > l2/dir/two; echo 2 > l2/opaque/two; echo 2 > l2/swap;"
+                       "ln -s nowhere l2/dir/sub; echo 2 > l2/filedir/x; mkdir l2/kind/file; echo 2 > l2/kind/file/x; echo 2 > l2/kind/dir;"
+                       "mkdir l3/swap; echo 3 > l3/swap/y; chmod 1777 l3; chown 5:6 l3/dir; chmod 2755 l3/dir; mkfifo l3/fifo;"
+                       "for n in 1 2 3; do touch -d 2001-01-0$n l$n/dir l$n/opaque l$n/kind l$n; done"),
+                0);
+        make_whiteout("l2/gone");
+        make_whiteout("l3/dir/one");
+        make_whiteout("l3/never");
+        CHECK(setxattr("l2/opaque", "trusted.overlay.opaque", "y", 1, 0) >= 0);
+        CHECK(setxattr("l1/dir", "user.old", "1", 1, 0) >= 0);
+        CHECK(setxattr("l3/dir", "user.new", "1", 1, 0) >= 0);
+        CHECK_INT(system("for n in 1 2 3; do touch -d 2001-01-0$n l$n/dir l$n/opaque l$n; done"),
+                  0);
+
+        fds[0] = open_dir("staging");
+        fds[1] = open_dir("l1");
+        fds[2] = open_dir("l2");
+        fds[3] = open_dir("l3");
+        json_object_put(succeed(&work, fds, 4));
+        fd_close_many(fds, 4);
+        CHECK(mount("view", "view", "overlay", 0, "lowerdir=l3:l2:l1,xino=auto") >= 0);
+        CHECK_INT(system(command), 0);
+        CHECK_INT(system("diff -r --no-dereference -x fifo view staging/0"), 0);
+        CHECK(umount("view") >= 0);
+        CHECK_INT(getxattr("staging/0/dir", "user.old", value, sizeof(value)), -1);
+        CHECK_INT(getxattr("staging/0/dir", "user.new", value, sizeof(value)), 1);
+        CHECK_INT(getxattr("staging/0/opaque", "trusted.overlay.opaque", value, sizeof(value)), -1);
+        CHECK_INT(size_of("staging/0") > 0, 1);
+        CHECK_INT(tree_remove(AT_FDCWD, "staging", &error), 0);
+        CHECK_INT(system("rm -r l1 l2 l3 view a b"), 0);
+}
+
 /* The one thing that is wrong is what is said: the disk is full. */
 static void test_copy_full_disk(void) {
         const Work work = {.type = WORK_COPY, .tail = -1};
@@ -281,6 +332,7 @@ int main(void) {
         test_size();
         test_remove();
         test_copy();
+        test_flatten();
         test_copy_full_disk();
         test_volumes();
         test_daemon_gone();

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
+#include "shared/fault.h"
 #include "shared/log.h"
 #include "worker/digest.h"
 #include "worker/job.h"
@@ -11,9 +12,9 @@
 #include "worker/worker.h"
 
 static const JobFunction functions[_WORK_MAX] = {
-        [WORK_IMPORT] = work_import, [WORK_COPY] = work_copy,     [WORK_VOLUMES] = work_volumes,
-        [WORK_SAVE] = work_save,     [WORK_REMOVE] = work_remove, [WORK_LOGS] = work_logs,
-        [WORK_SIZE] = work_size,
+        [WORK_IMPORT] = work_import, [WORK_COPY] = work_copy,       [WORK_VOLUMES] = work_volumes,
+        [WORK_SAVE] = work_save,     [WORK_REMOVE] = work_remove,   [WORK_LOGS] = work_logs,
+        [WORK_SIZE] = work_size,     [WORK_FLATTEN] = work_flatten,
 };
 
 /* What holds for every job. The locale stays "C": there libarchive leaves names as the bytes
@@ -38,6 +39,8 @@ static int carry_out(Job *job, Json *done, Error *e) {
 
         if (type == WORK_IMPORT || type == WORK_SAVE)
                 TRY(digest_prepare(e));
+        if (FAULT("worker.begin") < 0)
+                return error_set(e, errno, "order", "beginning the job");
         TRY(job_end_with_daemon(job, type == WORK_LOGS, e));
         TRY(sandbox_enter(job, e));
         return functions[type](job, done, e);
@@ -58,6 +61,7 @@ int worker_main(void) {
         if (r < 0 && error.number == 0)
                 error_set(&error, r, "worker", "the job failed");
         job.socket = WORKER_SOCKET_FD;
+        (void)FAULT("worker.done");
         r = job_finish(&job, done, &error);
         if (r == -EMSGSIZE && error.number == 0) {
                 error_set(&error, EBADMSG, "archive",

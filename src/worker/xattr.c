@@ -165,6 +165,15 @@ int xattr_write(int fd, const char *name, const void *value, size_t size) {
         return errno == EOPNOTSUPP && startswith(name, "user.") ? 0 : -errno;
 }
 
+int xattrs_remove(int fd) {
+        _cleanup_(xattrs_done) Xattrs xattrs = XATTRS_INIT;
+
+        TRY(xattrs_read(fd, 0, &xattrs));
+        for (size_t i = 0; i < xattrs.n; i++)
+                TRY(xattr_remove(fd, xattrs.items[i].name));
+        return 0;
+}
+
 int xattrs_write(int fd, const Xattrs *xattrs) {
         for (size_t i = 0; i < xattrs->n; i++)
                 TRY(xattr_write(fd, xattrs->items[i].name, xattrs->items[i].value,

@@ -50,6 +50,9 @@ int xattr_remove(int fd, const char *name);
  * that it does not have. With base 0 it is kept. */
 uint32_t id_unshift(uint32_t id, uint32_t base);
 
+/* Removes those that travel. Return: 0 or a negative errno. */
+int xattrs_remove(int fd);
+
 /* Brings the value of security.capability to the form without a root user (struct vfs_cap_data,
  * revision 2).
  * Return: true, or false when it is of another root than `id_base` or invalid. `*value` is

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What a crash, a full disk or a broken one leaves behind, at every step of what changes the store. A build with fault
+ * points (src/shared/fault.h) is told to have one of our processes die at a point, or the system call there fail. After
+ * it and a restart what was answered must be there, what was not must be gone or complete, and nothing else may be left.
+ * All points that an operation comes to are tried, and one that no operation comes to fails the test. */
+
+#include "harness.h"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A point that is reached more often in one operation is tried this often. */
+#define TIMES_MAX 5
+
+typedef struct Operation {
+        const char *name;
+        /* Shell commands: what must be there before, and the operation. */
+        const char *prepare, *operate;
+        /* Succeed if it has been done, if it has not, and always after it. */
+        const char *done, *undone, *always;
+        const char *tidy;
+        /* That it succeeds says nothing about what it is to do. */
+        bool is_no_answer;
+} Operation;
+
+#define MAKE "echo 1 > /one; echo 2 > /two"
+#define HAS(run) "[ \"$(" run " cat /one /two)\" = \"$(printf '1\\n2')\" ]"
+#define READY "; until mydocker exec c test -e /ready; do sleep 0.05; done"
+#define STILL_STARTS                                                                               \
+        "mydocker start c >/dev/null && [ \"$(mydocker wait c)\" = 0 ] && mydocker export c | tar -xOf - one | grep -q 1"
+
+static const Operation operations[] = {
+        {
+                .name = "import",
+                .prepare = "mydocker tag busybox name",
+                .operate = "mydocker import --replace small.tar name",
+                .done = HAS("mydocker run --rm name"),
+                .undone = "! mydocker run --rm name cat /one && mydocker run --rm name true",
+                .tidy = "mydocker rmi name",
+        },
+        {
+                .name = "commit-sealed",
+                .prepare = "mydocker tag busybox name && mydocker run --name c busybox sh -c '" MAKE
+                           "'",
+                .operate = "mydocker commit --replace c name",
+                .done = HAS("mydocker run --rm name"),
+                .undone = "! mydocker run --rm name cat /one && mydocker run --rm name true",
+                .always = STILL_STARTS,
+                .tidy = "mydocker rm -f c; mydocker rmi name",
+        },
+        {
+                .name = "commit-copied",
+                .prepare = "mkdir -p volume && echo 3 > volume/three && mydocker run -d --name c"
+                           " -v \"$PWD/volume:/volume\" busybox sh -c '" MAKE
+                           "; touch /ready; exec sleep 1000'" READY,
+                .operate = "mydocker commit c name",
+                .done = HAS(
+                        "mydocker run --rm name") " && mydocker run --rm name grep 3 /volume/three",
+                .undone = "! mydocker inspect name",
+                .always = HAS("mydocker exec c"),
+                .tidy = "mydocker rm -f c; mydocker rmi name; rm -r volume",
+        },
+        {
+                .name = "rmi",
+                .prepare = "mydocker import small.tar name",
+                .operate = "mydocker rmi name",
+                .done = "! mydocker inspect name",
+                .undone = HAS("mydocker run --rm name"),
+                .tidy = "mydocker rmi name",
+        },
+        {
+                .name = "create",
+                .operate = "mydocker create --name c busybox true",
+                .done = "mydocker start c && [ \"$(mydocker wait c)\" = 0 ]",
+                .undone = "! mydocker inspect c",
+                .tidy = "mydocker rm -f c",
+        },
+        {
+                .name = "run",
+                .operate = "mydocker run -d --name c busybox sleep 1000",
+                .done = "mydocker exec c true",
+                .undone = "! mydocker inspect c",
+                .tidy = "mydocker rm -f c",
+        },
+        {
+                .name = "stop",
+                .prepare = "mydocker run -d --name c busybox sh -c '" MAKE
+                           "; touch /ready; exec sleep 1'" READY,
+                .operate = "mydocker stop -t 0 c",
+                .done = "mydocker start c",
+                .tidy = "mydocker rm -f c",
+        },
+        {
+                .name = "rm",
+                .prepare = "mydocker run -d --name c busybox sh -c '" MAKE
+                           "; touch /ready; exec sleep 1'" READY,
+                .operate =
+                        "mydocker rm -f c && for i in $(seq 60); do"
+                        " [ -n \"$(ls -A \"$MYDOCKER_SANDBOX\"/state/trash)\" ] || break; sleep 0.05; done",
+                .done = "! mydocker inspect c",
+                .undone = STILL_STARTS,
+                .tidy = "mydocker rm -f c",
+        },
+        {
+                /* A crash while what an earlier one has left is put in order. */
+                .name = "recovery",
+                .prepare =
+                        "mydocker run --name c busybox sh -c '" MAKE "' &&"
+                        " : > $MYDOCKER_FAULTS/reached && echo image.record 1 kill > $MYDOCKER_FAULTS/armed &&"
+                        " ! mydocker commit c name && rm $MYDOCKER_FAULTS/reached",
+                .operate = "$MYDOCKER_SANDBOX/start-daemon",
+                .done = HAS("mydocker run --rm name"),
+                .undone = "! mydocker inspect name",
+                .always = STILL_STARTS,
+                .tidy = "mydocker rm -f c; mydocker rmi name",
+                .is_no_answer = true,
+        },
+};
+
+/* A point of an operation. */
+typedef struct Point {
+        char *name;
+        unsigned n; /* the how manieth time */
+} Point;
+
+static void point_free(Point *point) {
+        g_free(point->name);
+        g_free(point);
+}
+
+static GHashTable *hit;
+
+static bool exists(const char *name) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "faults", name, NULL);
+
+        return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static void write_control(const char *name, const char *text) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "faults", name, NULL);
+
+        g_assert_true(g_file_set_contents(path, text, -1, NULL));
+}
+
+static void remove_control(const char *name) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "faults", name, NULL);
+
+        (void)unlink(path);
+}
+
+/* Runs one of an operation's commands. Return: whether it succeeded. */
+static bool run(const char *command, char **ret_err) {
+        return !command || shell(NULL, ret_err, "exec 2>&1 >&2; { %s; }", command) == 0;
+}
+
+/* What the operation comes to, as noted. */
+static GPtrArray *read_points(void) {
+        GPtrArray *points = g_ptr_array_new_with_free_func((GDestroyNotify)point_free);
+        g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+        g_autofree char *text = read_file("%s/faults/reached", sandbox_dir());
+        g_auto(GStrv) lines = g_strsplit(text ?: "", "\n", -1);
+
+        for (char **line = lines; *line && **line; line++) {
+                unsigned n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, *line)) + 1;
+                Point *point;
+
+                g_hash_table_insert(counts, *line, GUINT_TO_POINTER(n));
+                if (n > TIMES_MAX)
+                        continue;
+                point = g_new(Point, 1);
+                *point = (Point){g_strdup(*line), n};
+                g_ptr_array_add(points, point);
+        }
+        return points;
+}
+
+/* A daemon that nobody but the sandbox has started and a supervisor that works, whoever has died. */
+static void settle(void) {
+        daemon_start();
+        daemon_kill(SIGTERM);
+        daemon_start();
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker info") == 0);
+}
+
+static bool prepare(const Operation *operation) {
+        g_autofree char *err = NULL;
+
+        if (run(operation->prepare, &err))
+                return true;
+        test_fails("%s: cannot prepare: %s", operation->name, err);
+        return false;
+}
+
+static void check(const Operation *operation, bool answered, const char *when) {
+        g_autofree char *done = NULL, *undone = NULL, *always = NULL;
+
+        if (!run(operation->always, &always))
+                test_fails("%s, %s: is not as before: %s", operation->name, when, always);
+        if (run(operation->done, &done))
+                return;
+        if (answered && !operation->is_no_answer)
+                test_fails("%s, %s: was answered and is not there: %s", operation->name, when,
+                           done);
+        else if (!operation->undone || !run(operation->undone, &undone))
+                test_fails("%s, %s: is neither done nor undone: %s — %s", operation->name, when,
+                           done, undone ?: "");
+}
+
+static void tidy(const Operation *operation, char *const *before) {
+        g_autofree char *err = NULL;
+
+        (void)run(operation->tidy, &err);
+        leaks_check(before);
+}
+
+/* Goes through the operation undisturbed. Return: the points that it came to. */
+static GPtrArray *trace(const Operation *operation, char *const *before) {
+        g_autofree char *err = NULL;
+        GPtrArray *points;
+        bool answered;
+
+        if (!prepare(operation))
+                return g_ptr_array_new();
+        write_control("reached", "");
+        answered = run(operation->operate, &err);
+        points = read_points();
+        remove_control("reached");
+        if (!answered)
+                test_fails("%s: %s", operation->name, err);
+        check(operation, true, "undisturbed");
+        tidy(operation, before);
+        return points;
+}
+
+static void disturb(const Operation *operation, const Point *point, const char *action,
+                    char *const *before) {
+        g_autofree char *armed = g_strdup_printf("%s %u %s\n", point->name, point->n, action);
+        g_autofree char *when = g_strdup_printf("%s at %s (%u)", action, point->name, point->n);
+        g_autofree char *err = NULL;
+        bool answered;
+
+        if (!prepare(operation))
+                return;
+        write_control("reached", "");
+        write_control("armed", armed);
+        answered = run(operation->operate, &err);
+        /* What happens after the reply. */
+        for (int i = 0; i < 100 && exists("armed"); i++)
+                g_usleep(20000);
+        if (!exists("armed"))
+                g_hash_table_add(hit, g_strdup(point->name));
+        remove_control("armed");
+        remove_control("reached");
+        settle();
+        /* Its own files are put in order by the next supervisor. */
+        if (g_str_has_prefix(point->name, "state.")) {
+                supervisor_kill();
+                settle();
+        }
+        check(operation, answered, when);
+        tidy(operation, before);
+}
+
+static void test_operation(gconstpointer data) {
+        const Operation *operation = data;
+        g_auto(GStrv) before = NULL;
+        g_autoptr(GPtrArray) points = NULL;
+
+        leaks_leave_out_trash(true);
+        before = leaks_baseline();
+        points = trace(operation, before);
+        g_test_message("%s: %u points", operation->name, points->len);
+        for (guint i = 0; i < points->len && !g_test_failed(); i++) {
+                const Point *point = g_ptr_array_index(points, i);
+
+                disturb(operation, point, "kill", before);
+                if (!g_test_failed() && point->n == 1)
+                        disturb(operation, point, i % 2 == 0 ? "28" : "5",
+                                before); /* ENOSPC, EIO */
+        }
+        leaks_leave_out_trash(false);
+}
+
+/* All points there are, as the programs list them. */
+static void test_all_hit(void) {
+        g_autofree char *text = NULL;
+        g_auto(GStrv) names = NULL;
+
+        g_assert_cmpint(shell(&text, NULL,
+                              "for program in mydockerd mydocker-supervisor mydocker-worker; do"
+                              " readelf -p fault_points \"$(command -v $program)\"; done |"
+                              " sed -n 's/^ *\\[ *[0-9a-f]*\\] *//p' | sort -u"),
+                        ==, 0);
+        names = g_strsplit(g_strchomp(text), "\n", -1);
+        g_assert_cmpuint(g_strv_length(names), >, 20);
+        for (char **name = names; *name; name++)
+                if (!g_hash_table_contains(hit, *name))
+                        test_fails("no operation comes to %s", *name);
+}
+
+int main(int argc, char *argv[]) {
+        harness_init(&argc, &argv);
+        hit = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        expect(0, "", "",
+               "mkdir -p small/bin small/dev small/proc small/sys small/etc small/tmp;"
+               "cp rootfs/bin/busybox small/bin; for name in sh cat true grep; do ln -s busybox small/bin/$name; done;"
+               "echo 1 > small/one; echo 2 > small/two; tar -C small -cf small.tar .");
+        settle();
+        for (size_t i = 0; i < G_N_ELEMENTS(operations); i++) {
+                g_autofree char *name = g_strdup_printf("/faults/%s", operations[i].name);
+
+                harness_add_data(name, test_operation, &operations[i]);
+        }
+        harness_add("/faults/all-hit", test_all_hit);
+        return harness_run();
+}
