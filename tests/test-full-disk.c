@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The state directory on a file system that is soon full: what has no room is refused with the reason and leaves
+ * nothing, what frees room works all the same. */
+
+#include "harness.h"
+
+#include <signal.h>
+
+#define STATE "\"$MYDOCKER_SANDBOX\"/state"
+#define NO_SPACE "*No space left on device*"
+
+/* The supervisor is in a mount namespace of its own and would not see what is mounted later. */
+static void change_disk(const char *command) {
+        daemon_kill(SIGTERM);
+        supervisor_kill();
+        expect(0, "", "", "%s", command);
+        daemon_start();
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker info") == 0);
+}
+
+static char *used(void) {
+        char *out = NULL;
+
+        shell(&out, NULL, "df --output=used,iused " STATE " | tail -n 1");
+        return out;
+}
+
+/* All that was taken meanwhile comes back. */
+static void check_used(const char *before) {
+        g_autofree char *now = NULL;
+
+        WAIT_UNTIL((g_free(now), now = used(), g_str_equal(now, before)));
+        expect(0, "", "", "cd " STATE " && ls -A staging intents trash | grep -v :$ | grep .; :");
+}
+
+static void fill(void) {
+        shell(NULL, NULL,
+              "mydocker exec c sh -c 'cat /dev/zero > /rest; while echo x > /rest$((i=i+1)); do :; done'");
+}
+
+static void test_import(void) {
+        g_autofree char *before = used();
+
+        expect(1, "", NO_SPACE, "mydocker import large.tar large");
+        expect(1, "", NO_SPACE, "gzip -1 < large.tar | mydocker import - large");
+        check_used(before);
+        expect(1, NULL, NULL, "mydocker inspect large");
+        expect(0, NULL, "",
+               "mydocker import small.tar again && mydocker run --rm again true && mydocker rmi again");
+        check_used(before);
+}
+
+static void test_commit(void) {
+        g_autofree char *empty = used(), *before = NULL;
+
+        expect(0, NULL, "", "mydocker run -d --name c busybox sleep 1000");
+        expect(0, "", "",
+               "mydocker exec c sh -c 'dd if=/dev/zero of=/data bs=1M count=10 2>/dev/null'");
+        before = used();
+        expect(1, "", NO_SPACE, "mydocker commit c copy");
+        check_used(before);
+        expect(1, NULL, NULL, "mydocker inspect copy");
+        expect(0, "10485760\n", "", "mydocker exec c stat -c %%s /data");
+
+        /* There is not room for a single record more. */
+        fill();
+        expect(125, "", NO_SPACE, "mydocker create busybox true");
+        expect(125, "", NO_SPACE, "mydocker run --rm busybox true");
+        expect(1, "", NO_SPACE, "mydocker commit c copy");
+        expect(0, NULL, "", "mydocker exec c true");
+        expect(0, NULL, NULL, "mydocker stop -t 0 c");
+        expect(1, "", NO_SPACE, "mydocker commit c sealed");
+        /* It is as it was, also for a daemon that starts on the full disk. */
+        daemon_kill(SIGKILL);
+        daemon_start();
+        expect(0, "c\n", "", "mydocker ps -a --format '{{.Names}}'");
+        expect(0, "10485760\n", "", "mydocker export c | tar -tvf - data | awk '{ print $3 }'");
+        expect(0, NULL, "", "mydocker rm c");
+        check_used(empty);
+}
+
+static void test_remove_image(void) {
+        g_autofree char *before = used();
+
+        expect(0, NULL, "",
+               "mydocker import small.tar doomed && mydocker run -d --name c busybox sleep 1000");
+        fill();
+        expect(0, NULL, NULL, "mydocker rmi doomed");
+        expect(1, NULL, NULL, "mydocker inspect doomed");
+        expect(0, NULL, "", "mydocker rm -f c");
+        check_used(before);
+        daemon_kill(SIGKILL);
+        daemon_start();
+        expect(1, NULL, NULL, "mydocker inspect doomed");
+}
+
+static void test_full_disk(void) {
+        change_disk("mount -t tmpfs -o mode=0700,size=16m,nr_inodes=4000 full " STATE);
+        expect(0, NULL, "", "mydocker import small.tar busybox");
+        test_import();
+        test_commit();
+        test_remove_image();
+        change_disk("umount " STATE);
+        /* So that the daemon of before and that of after the test are of one kind. */
+        daemon_kill(SIGTERM);
+        daemon_start();
+}
+
+int main(int argc, char *argv[]) {
+        harness_init(&argc, &argv);
+        daemon_kill(SIGTERM);
+        daemon_start();
+        expect(0, "", "",
+               "mkdir -p small/bin small/dev small/proc small/sys small/etc; cp rootfs/bin/busybox small/bin;"
+               "for name in sh cat true sleep dd stat; do ln -s busybox small/bin/$name; done; tar -C small -cf small.tar .;"
+               "mkdir large; head -c 20000000 /dev/urandom > large/data; tar -C large -cf large.tar .");
+        harness_add("/full-disk", test_full_disk);
+        return harness_run();
+}
