@@ -131,8 +131,8 @@ static int exec_verb(Client *client, char **operands) {
                         client,
                         "--privileged is not supported: a process has at most the rights of its "
                         "container, see --cap-add of run");
-        if (interactive || tty) {
-                r = client_require_local(client, "exec with -i or -t");
+        if (detach || interactive || tty) {
+                r = client_require_local(client, "exec with -d, -i or -t");
                 if (r != 0)
                         return r;
         }

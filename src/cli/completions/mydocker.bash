@@ -2,14 +2,18 @@
 # Completion for bash(1): mydocker itself knows what fits.
 
 _mydocker() {
-        local word="${COMP_WORDS[COMP_CWORD]}" line
-        local words=("${COMP_WORDS[@]:1:COMP_CWORD}")
+        local line part broken= words=()
 
-        # bash takes "name:tag" for three words; what it completes is the last one.
-        if declare -F _get_comp_words_by_ref > /dev/null; then
-                local cword
-                _get_comp_words_by_ref -n : -w words -i cword -c word
-                words=("${words[@]:1:cword}")
+        # bash takes "name:tag" for three words, and what it completes is the last of them.
+        for part in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+                if [[ ${#words[@]} -gt 0 && ($part == : || ${words[-1]} == *:) ]]; then
+                        words[-1]+=$part
+                else
+                        words+=("$part")
+                fi
+        done
+        if [[ $COMP_WORDBREAKS == *:* && ${words[-1]} == *:* ]]; then
+                broken=${words[-1]%:*}:
         fi
 
         COMPREPLY=()
@@ -17,12 +21,9 @@ _mydocker() {
                 if [ "$line" = :files ]; then
                         compopt -o default
                 else
-                        COMPREPLY+=("${line%%$'\t'*}")
+                        line=${line%%$'\t'*}
+                        COMPREPLY+=("${line#"$broken"}")
                 fi
         done < <(mydocker complete -- "${words[@]}" 2> /dev/null)
-
-        if declare -F __ltrim_colon_completions > /dev/null; then
-                __ltrim_colon_completions "$word"
-        fi
 }
 complete -F _mydocker mydocker
