@@ -97,17 +97,17 @@ static void test_attach(void) {
         path = find_container("cat");
         /* Input of a container that is run in the background stays open; several come and go, and all see all. */
         expect(0, "", NULL,
-               "mkfifo hold; exec 9<> hold; echo first >&9; "
+               "mkfifo hold; exec 9<> hold; "
                "mydocker attach --no-stdin cat > one < hold & one=$!; "
                "mydocker attach cat > two < hold & two=$!; "
-               "until grep -q first one && grep -q first two; do sleep 0.05; done; "
+               "until grep -q first one && grep -q first two; do echo first >&9; sleep 0.1; done; "
                "echo second | timeout -s KILL 2 mydocker attach cat > three; "
                "until grep -q second one && grep -q second two; do sleep 0.05; done; "
                "kill -KILL $two $one; wait; rm hold");
-        expect(0, "<first>\n<second>\n", "", "cat one");
-        expect(0, "<first>\n<second>\n", "", "cat two; rm one two three");
+        expect(0, "<first>\n<second>\n", "", "uniq one");
+        expect(0, "<first>\n<second>\n", "", "uniq two; rm one two three");
         bus_check_property(path, "State", "'running'");
-        expect(0, "<first>\n<second>\n", "", "mydocker logs cat");
+        expect(0, "<first>\n<second>\n", "", "mydocker logs cat | uniq");
         container_remove(path);
         expect(1, "", "*You cannot attach to a stopped container*",
                "mydocker create --name stopped busybox true > /dev/null; mydocker attach stopped");
@@ -251,18 +251,18 @@ static void test_signals(void) {
                 const char *option = logged ? "" : "--rm";
 
                 expect(0, "ready\nhup\n", "",
-                       "mydocker run %s --name sig busybox sh -c 'trap \"echo hup; exit 5\" HUP; echo ready; "
+                       "mydocker run %s --name sig%d busybox sh -c 'trap \"echo hup; exit 5\" HUP; echo ready; "
                        "while :; do sleep 0.05; done' > out & pid=$!; "
                        "until grep -q ready out; do sleep 0.05; done; kill -HUP $pid; wait $pid; test $? = 5; cat out; "
-                       "rm out; mydocker rm -f sig > /dev/null 2>&1; true",
-                       option);
+                       "rm out; mydocker rm -f sig%d > /dev/null 2>&1; true",
+                       option, logged, logged);
                 /* Without the proxy it is the command alone that ends. */
                 expect(143, "", "",
-                       "mydocker run %s --sig-proxy=false --name sig busybox sleep 1000 > /dev/null & pid=$!; "
-                       "until mydocker ps -q -f name=sig | grep -q .; do sleep 0.05; done; "
+                       "mydocker run %s --sig-proxy=false --name sig%d busybox sleep 1000 > /dev/null & pid=$!; "
+                       "until mydocker ps -q -f name=sig%d | grep -q .; do sleep 0.05; done; "
                        "kill -TERM $pid; wait $pid; status=$?; "
-                       "mydocker exec sig true && mydocker rm -f sig > /dev/null; exit $status",
-                       option);
+                       "mydocker exec sig%d true && mydocker rm -f sig%d > /dev/null; exit $status",
+                       option, logged, logged, logged, logged);
         }
         expect(137, "", "",
                "mydocker run --rm --name sig busybox sleep 1000 & pid=$!; "
