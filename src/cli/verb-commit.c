@@ -58,7 +58,7 @@ static int send(Client *client, const char *path, char **operands, char **ret) {
 
         if (r != 0)
                 return r;
-        r = add_arguments(call, operands[1] ?: "");
+        r = add_arguments(call, operands[1]);
         if (r < 0)
                 return report_errno(client, r, "cannot make a message");
         r = client_exchange(client, call, &error, &reply);
@@ -93,10 +93,10 @@ static int commit(Client *client, char **operands) {
 
 const Verb verb_commit = {
         .name = "commit",
-        .synopsis = "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
+        .synopsis = "[OPTIONS] CONTAINER REPOSITORY[:TAG]",
         .summary = "Create a new image from a container's changes",
         .options = options,
-        .min_operands = 1,
+        .min_operands = 2,
         .max_operands = 2,
         .first = OPERAND_CONTAINER,
         .others = OPERAND_IMAGE,
