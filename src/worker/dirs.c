@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "shared/fd.h"
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
 #include "worker/dirs.h"
@@ -234,10 +235,9 @@ static int follow(Dirs *dirs, char *const *components, size_t n, const char *pat
 
         if (!way)
                 return error_oom(e);
-        fd = sys_openat2(dirs->items[0].fd, way, O_RDONLY | O_DIRECTORY, 0,
-                         RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        fd = fd_open_in_root(dirs->items[0].fd, way, O_RDONLY | O_DIRECTORY, 0);
         if (fd < 0)
-                return error_set(e, errno, "archive", "%s: what is above it is no directory", path);
+                return error_set(e, fd, "archive", "%s: what is above it is no directory", path);
         return append(dirs, fd, components[n - 1], e);
 }
 

@@ -5,8 +5,8 @@
 #include <sys/sysmacros.h>
 
 #include "shared/fault.h"
+#include "shared/fd.h"
 #include "shared/strutil.h"
-#include "shared/syscalls.h"
 #include "worker/dirs.h"
 #include "worker/extract.h"
 #include "worker/tree.h"
@@ -366,8 +366,7 @@ static int open_target_directory(const Extractor *x, char *const *components, si
                 for (size_t i = 0; i + 1 < n; i++)
                         p += sprintf(p, "%s%s", i > 0 ? "/" : "", components[i]);
         }
-        fd = sys_openat2(x->root, way, O_PATH | O_DIRECTORY, 0,
-                         RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        fd = fd_open_in_root(x->root, way, O_PATH | O_DIRECTORY, 0);
         return fd < 0 ? error_set(e, EBADMSG, "archive", "%s: a link to what is not there",
                                   x->path) :
                         fd;
