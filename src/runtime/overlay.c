@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <linux/securebits.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -12,6 +11,7 @@
 #include "runtime/userns.h"
 #include "shared/fd.h"
 #include "shared/log.h"
+#include "shared/process.h"
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
 
@@ -22,17 +22,11 @@
 #define PROBE_ID_BASE 1000000
 
 int overlay_ids_enter(uint32_t id) {
-        if (id == 0)
-                return 0;
-        /* Otherwise the change of the file system ids would take the capabilities along. */
-        if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
-                return -errno;
-        setfsgid(id);
-        setfsuid(id);
-        if (setfsuid((uid_t)-1) == (int)id && setfsgid((gid_t)-1) == (int)id)
-                return 0;
-        overlay_ids_leave();
-        return -EPERM;
+        int r = id != 0 ? process_set_fs_ids(id) : 0;
+
+        if (r < 0)
+                overlay_ids_leave();
+        return r;
 }
 
 void overlay_ids_leave(void) {

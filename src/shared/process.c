@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/securebits.h>
 #include <string.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "shared/fd.h"
@@ -62,4 +65,13 @@ int boot_id(char ret[static 37]) {
         memcpy(ret, text, 36);
         ret[36] = '\0';
         return 0;
+}
+
+int process_set_fs_ids(uint32_t id) {
+        /* Otherwise the change of the ids would take the capabilities along. */
+        if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+                return -errno;
+        setfsgid(id);
+        setfsuid(id);
+        return setfsuid((uid_t)-1) == (int)id && setfsgid((gid_t)-1) == (int)id ? 0 : -EPERM;
 }

@@ -19,3 +19,7 @@ uint64_t now_realtime(void);
 
 /* This boot's id (proc(5), random/boot_id), 36 characters. Return: 0 or a negative errno. */
 int boot_id(char ret[static 37]);
+
+/* Makes this user, and the group of the same number, what files are made and accessed as (setfsuid(2)); the
+ * capabilities stay, of which CAP_SETPCAP is needed. Return: 0, or a negative errno, when the ids may have changed. */
+int process_set_fs_ids(uint32_t id);
