@@ -169,6 +169,11 @@ void expect(int status, const char *out, const char *err, const char *format, ..
         test_fails("%s", command);
 }
 
+void run_shell_cases(const ShellCase *cases, guint n) {
+        for (guint i = 0; i < n; i++)
+                expect(cases[i].status, cases[i].out, cases[i].err, "%s", cases[i].command);
+}
+
 void check_text(const char *what, const char *actual, const char *pattern) {
         if (!pattern || (actual && matches(pattern, actual)))
                 return;

@@ -82,6 +82,16 @@ int shell(char **out, char **err, const char *format, ...) G_GNUC_PRINTF(3, 4);
 void expect(int status, const char *out, const char *err, const char *format, ...)
         G_GNUC_PRINTF(4, 5);
 
+/* The same as a table; no formats. */
+typedef struct ShellCase {
+        const char *command;
+        int status;
+        const char *out, *err;
+} ShellCase;
+
+void run_shell_cases(const ShellCase *cases, guint n);
+#define RUN_SHELL_CASES(cases) run_shell_cases(cases, G_N_ELEMENTS(cases))
+
 /* As user "nobody", in front of a command line. */
 #define AS_NOBODY "setpriv --reuid=65534 --regid=65534 --clear-groups "
 

@@ -7,21 +7,8 @@
 #define HEX12 "????????????"
 #define HEX64 "????????????????????????????????????????????????????????????????"
 
-typedef struct Case {
-        const char *command;
-        int status;
-        const char *out, *err;
-} Case;
-
-static void run_cases(const Case *cases, guint n) {
-        for (guint i = 0; i < n; i++)
-                expect(cases[i].status, cases[i].out, cases[i].err, "%s", cases[i].command);
-}
-
-#define RUN_CASES(cases) run_cases(cases, G_N_ELEMENTS(cases))
-
 static void test_exit_codes(void) {
-        static const Case cases[] = {
+        static const ShellCase cases[] = {
                 {"mydocker run --rm busybox true", 0, "", ""},
                 {"mydocker run --rm busybox sh -c 'exit 3'", 3, "", ""},
                 {"mydocker run --rm busybox sh -c 'exit 125'", 125, "", ""},
@@ -64,12 +51,12 @@ static void test_exit_codes(void) {
                 {"DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none mydocker ps", 1, "", "?*"},
         };
 
-        RUN_CASES(cases);
+        RUN_SHELL_CASES(cases);
         bus_check_property(NULL, "ContainersCount", "0");
 }
 
 static void test_streams(void) {
-        static const Case cases[] = {
+        static const ShellCase cases[] = {
                 {"mydocker run --rm busybox sh -c 'echo out; echo err >&2'", 0, "out\n", "err\n"},
                 {"printf 'in\\nput' | mydocker run -i --rm busybox cat", 0, "in\nput", ""},
                 {"echo unread | mydocker run --rm busybox cat", 0, "", ""},
@@ -94,12 +81,12 @@ static void test_streams(void) {
                 {"mydocker run --rm --network none busybox ls /sys/class/net", 0, "lo\n", ""},
         };
 
-        RUN_CASES(cases);
+        RUN_SHELL_CASES(cases);
         bus_wait_property(NULL, "ContainersCount", "0");
 }
 
 static void test_exec(void) {
-        static const Case cases[] = {
+        static const ShellCase cases[] = {
                 {"mydocker run -d --name c busybox sleep 1000", 0, HEX64 "\n", ""},
                 {"mydocker exec c true", 0, "", ""},
                 {"mydocker exec c sh -c 'echo out; echo err >&2; exit 9'", 9, "out\n", "err\n"},
@@ -123,12 +110,12 @@ static void test_exec(void) {
                 {"mydocker rm c", 0, "c\n", ""},
         };
 
-        RUN_CASES(cases);
+        RUN_SHELL_CASES(cases);
 }
 
 /* No name is hexadecimal, or it could be the beginning of an id. */
 static void test_lifecycle(void) {
-        static const Case cases[] = {
+        static const ShellCase cases[] = {
                 {"mydocker create --name ct busybox sh -c 'echo run; exit 4'", 0, HEX64 "\n", ""},
                 {"mydocker ps", 0, "CONTAINER ID*NAMES\n", ""},
                 {"mydocker ps -a --no-legend", 0, HEX12 " * Created * ct\n", ""},
@@ -158,12 +145,12 @@ static void test_lifecycle(void) {
                 {"mydocker kill -s TERM ct; mydocker kill -s 9 ct", 0, "ct\nct\n", ""},
         };
 
-        RUN_CASES(cases);
+        RUN_SHELL_CASES(cases);
         bus_wait_property(NULL, "ContainersCount", "0");
 }
 
 static void test_tables(void) {
-        static const Case cases[] = {
+        static const ShellCase cases[] = {
                 {"mydocker run -d --name old --label k=v busybox sleep 1000", 0, HEX64 "\n", ""},
                 {"mydocker run --name done busybox sh -c 'exit 3'", 3, "", ""},
                 {"mydocker run -d --name new -v $PWD/vol:/vol busybox sleep 1000 1000 1000 1000", 0,
@@ -214,12 +201,12 @@ static void test_tables(void) {
                 {"rmdir vol", 0, "", ""},
         };
 
-        RUN_CASES(cases);
+        RUN_SHELL_CASES(cases);
 }
 
 /* Formats and filters, beside those above. */
 static void test_formats(void) {
-        static const Case cases[] = {
+        static const ShellCase cases[] = {
                 {"mydocker run -d --name web --label a=b --label c busybox sleep 1000", 0,
                  HEX64 "\n", ""},
                 {"mydocker run --name done busybox sh -c 'exit 3'", 3, "", ""},
@@ -271,11 +258,11 @@ static void test_formats(void) {
                 {"mydocker rm -f web done", 0, "web\ndone\n", ""},
         };
 
-        RUN_CASES(cases);
+        RUN_SHELL_CASES(cases);
 }
 
 static void test_images(void) {
-        static const Case cases[] = {
+        static const ShellCase cases[] = {
                 {"mydocker import busybox.tar mine", 0, "sha256:" HEX64 "\n", ""},
                 {"mydocker tag mine other:1", 0, "", ""},
                 {"mydocker images --format '{{.Repository}}:{{.Tag}}' | sort", 0,
@@ -297,7 +284,7 @@ static void test_images(void) {
                 {"rm saved.tar; mydocker images -q | wc -l", 0, "1\n", ""},
         };
 
-        RUN_CASES(cases);
+        RUN_SHELL_CASES(cases);
 }
 
 /* Signals to the command go to the container (--sig-proxy). */
