@@ -158,6 +158,31 @@ static void restore_images(void) {
         }
 }
 
+/* Ended processes and jobs stay for some seconds, and what is counted may be counted late. */
+static bool is_settled(const char *path, GVariant *interfaces) {
+        g_autofree char *text = g_variant_print(interfaces, FALSE);
+
+        return (!strstr(path, "/processes/") || strstr(text, "'Running': <true>")) &&
+               (!strstr(path, "/jobs/") || strstr(text, "'State': <'running'>"));
+}
+
+/* One that a method has begun ends soon. */
+static bool another_job_runs(void) {
+        g_autoptr(GVariant) objects = managed_objects();
+
+        for (gsize i = 0; i < g_variant_n_children(objects); i++) {
+                g_autoptr(GVariant) entry = g_variant_get_child_value(objects, i);
+                g_autoptr(GVariant) interfaces = g_variant_get_child_value(entry, 1);
+                const char *path;
+
+                g_variant_get_child(entry, 0, "&o", &path);
+                if (strstr(path, "/jobs/") && !g_str_equal(path, scene.job) &&
+                    is_settled(path, interfaces))
+                        return true;
+        }
+        return false;
+}
+
 void scene_restore(void) {
         g_autofree char *made = container_find("made");
 
@@ -169,6 +194,7 @@ void scene_restore(void) {
         if (!scene.job || !bus_property_matches(scene.job, "State", "'running'"))
                 make_owned(NULL, "Import", "('endless', @a{sv} {})", "stdin", &scene.job,
                            &scene.archive);
+        WAIT_UNTIL(!another_job_runs());
 }
 
 void scene_remove(void) {
@@ -211,14 +237,6 @@ char **scene_details(const Row *row) {
                 common = g_strdup_printf("owner=%u verb=import", uids[OWNER]);
         all = g_strjoin(" ", row->details, common, NULL);
         return g_strsplit(g_strstrip(all), " ", -1);
-}
-
-/* Ended processes and jobs stay for some seconds, and what is counted may be counted late. */
-static bool is_settled(const char *path, GVariant *interfaces) {
-        g_autofree char *text = g_variant_print(interfaces, FALSE);
-
-        return (!strstr(path, "/processes/") || strstr(text, "'Running': <true>")) &&
-               (!strstr(path, "/jobs/") || strstr(text, "'State': <'running'>"));
 }
 
 static int compare(gconstpointer a, gconstpointer b) {

@@ -119,6 +119,8 @@ static void check_cell(const Row *row, User user, const char *rule, bool allowed
                                    row->method, row->arguments, user_names[user], rule, before,
                                    after);
         }
+        /* A job that reads from one of them ends now. */
+        g_clear_object(&fds);
         if (allowed || row->before || g_test_failed())
                 scene_restore();
 }

@@ -34,8 +34,7 @@ static size_t count_zeros(size_t before, const char *data, size_t size) {
         return zeros == size ? MIN(before + zeros, TAR_END) : zeros;
 }
 
-/* Return: 0; a negative errno; -ENODATA if the archive broke off. */
-static int copy(int from, int to, const char *what) {
+int archive_copy(int from, int to, const char *what) {
         _cleanup_free_ char *buffer = malloc(BUFFER_SIZE);
         Progress progress = {};
         uint64_t total = 0;
@@ -99,7 +98,7 @@ static int receive_file(const Client *client, int fd, const char *what, const ch
                 return report_errno(client, errno, output);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 signal(signals[i], on_signal);
-        r = copy(fd, to, what);
+        r = archive_copy(fd, to, what);
         if (r >= 0 && fchmod(to, 0666 & ~mask) < 0)
                 r = -errno;
         if (r >= 0 && rename(unfinished, output) < 0)
@@ -117,9 +116,9 @@ int archive_receive(const Client *client, int fd, const char *what, const char *
         struct stat st;
 
         if (!output)
-                return report_copy(client, copy(fd, STDOUT_FILENO, what), NULL);
+                return report_copy(client, archive_copy(fd, STDOUT_FILENO, what), NULL);
         if (stat(output, &st) < 0 || S_ISREG(st.st_mode))
                 return receive_file(client, fd, what, output);
         to = open(output, O_WRONLY | O_CLOEXEC);
-        return report_copy(client, to < 0 ? -errno : copy(fd, to, what), output);
+        return report_copy(client, to < 0 ? -errno : archive_copy(fd, to, what), output);
 }

@@ -35,6 +35,7 @@ typedef enum OperandKind {
         OPERAND_IMAGE,
         OPERAND_OBJECT, /* a container or an image */
         OPERAND_FILE,
+        OPERAND_COPY, /* a file, or CONTAINER:FILE */
 } OperandKind;
 
 typedef struct Client Client;

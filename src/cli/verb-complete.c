@@ -30,6 +30,20 @@ static void offer_containers(Client *client, const char *prefix, bool running) {
                         offer(list.items[i].name, prefix, list.items[i].image);
 }
 
+/* The beginnings of paths in containers. */
+static void offer_places(Client *client, const char *prefix) {
+        _cleanup_containers_ ContainerList list = {};
+
+        if (containers_list(client, &list) != 0)
+                return;
+        for (size_t i = 0; i < list.n; i++) {
+                _cleanup_free_ char *place = strf("%s:", list.items[i].name);
+
+                if (place)
+                        offer(place, prefix, list.items[i].image);
+        }
+}
+
 static void offer_images(Client *client, const char *prefix) {
         _cleanup_images_ ImageList list = {};
 
@@ -62,6 +76,10 @@ static void offer_operands(Client *client, OperandKind kind, const char *prefix)
         case OPERAND_OBJECT:
                 offer_containers(client, prefix, false);
                 offer_images(client, prefix);
+                break;
+        case OPERAND_COPY:
+                offer_places(client, prefix);
+                puts(":files");
                 break;
         case OPERAND_FILE:
                 puts(":files"); /* the shell knows better */

@@ -358,11 +358,11 @@ static int seal_upper(Commit *commit, Error *e) {
         return 0;
 }
 
-/* A container that somebody looks at is copied too: its upper directory is in use. And one whose chain cannot become
- * longer. */
+/* A container that somebody looks at, or still unpacks something in, is copied too: its upper directory is in use. And
+ * one whose chain cannot become longer. */
 static void begin_upper(Commit *commit) {
         Container *c = commit->container;
-        bool copies = container_is_up(c) || c->mounted || flattens(commit);
+        bool copies = container_is_up(c) || c->mounted || c->copies || flattens(commit);
         Error e = ERROR_INIT;
 
         if ((copies ? copy_upper(commit, &e) : seal_upper(commit, &e)) < 0)

@@ -251,6 +251,9 @@ int container_method_remove(sd_bus_message *message, void *userdata, sd_bus_erro
 
         TRY(options_read(message, options, ELEMENTSOF(options), &force, error));
         r = container_authorize(c, message, true, ACTION_REMOVE, "remove", error);
+        /* Nobody can keep it from being removed by feeding it slowly. */
+        if (r > 0 && !container_is_up(c))
+                container_cancel_copies(c);
         if (r > 0)
                 r = wait_until_settled(c, message, error);
         if (r <= 0)

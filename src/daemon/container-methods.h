@@ -42,6 +42,13 @@ int container_method_mount(sd_bus_message *message, void *userdata, sd_bus_error
 int container_method_unmount(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int container_method_export(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
+/* container-copy-dbus.c */
+int container_method_copy_out(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int container_method_copy_in(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
+/* container-changes-dbus.c */
+int container_method_get_changes(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
 /* commit-dbus.c */
 int container_method_commit(sd_bus_message *message, void *userdata, sd_bus_error *error);
 

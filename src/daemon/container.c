@@ -435,6 +435,8 @@ void container_exited(Container *c, const Event *event) {
         health_end(c);
         LIST_FOREACH(follower, c->followers, links)
         worker_end_input(follower->worker);
+        /* Its next start, or a commit, takes the upper directory. */
+        container_cancel_copies(c);
         if (c->mounted) {
                 Error e = ERROR_INIT;
 

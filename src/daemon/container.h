@@ -77,6 +77,7 @@ struct Container {
 
         ExitHook *exit_hooks;
         LogFollower *followers;
+        struct Copy *copies; /* archives being unpacked in it */
         sd_event_source *stop_timer;
         Restart restart;
         Health health;
@@ -176,6 +177,9 @@ int container_kill(Container *c, int signal, Error *e);
 /* Removes it (container-remove.c); it is not up and not busy. `callback` gets NULL or what failed. */
 void container_remove(Container *c, void (*callback)(const Error *error, void *userdata),
                       void *userdata);
+
+/* Ends what unpacks archives in it (container-copy-dbus.c): the tree is to be left alone. */
+void container_cancel_copies(Container *c);
 
 /* Puts the objects on the bus (container-dbus.c). Return: 0 or a negative errno. */
 int containers_export(Manager *m);

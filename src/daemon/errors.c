@@ -16,6 +16,9 @@ static const struct {
         {"archive", 0, ERROR_IMAGE_CORRUPT},
         {"argument", 0, ERROR_INVALID_ARGS},
         {"limits", EPERM, ERROR_INVALID_ARGS},
+        {"path", ENOENT, ERROR_FILE_NOT_FOUND},
+        {"path", 0, ERROR_INVALID_ARGS},
+        {"changes", E2BIG, ERROR_LIMITS_EXCEEDED},
         {"exists", 0, ERROR_IMAGE_EXISTS},
         {"quota", 0, ERROR_LIMITS_EXCEEDED},
         {"streams", EUSERS, ERROR_LIMITS_EXCEEDED},
@@ -46,8 +49,8 @@ int error_to_bus(const Error *e, sd_bus_error *ret) {
         if (streq(name, ERROR_RUNTIME_FAILED))
                 sd_bus_error_setf(ret, name, "%s: %s", e->stage, text);
         else if (streq(name, ERROR_INVALID_ARGS) || streq(name, ERROR_IMAGE_EXISTS) ||
-                 streq(name, ERROR_LIMITS_EXCEEDED) || e->number == EBADMSG ||
-                 e->number == ECANCELED)
+                 streq(name, ERROR_FILE_NOT_FOUND) || streq(name, ERROR_LIMITS_EXCEEDED) ||
+                 e->number == EBADMSG || e->number == ECANCELED)
                 sd_bus_error_set(ret, name, e->text);
         else
                 sd_bus_error_set(ret, name, text);

@@ -27,6 +27,7 @@
 #define ERROR_ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
 #define ERROR_INTERACTIVE "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 #define ERROR_LIMITS_EXCEEDED "org.freedesktop.DBus.Error.LimitsExceeded"
+#define ERROR_FILE_NOT_FOUND "org.freedesktop.DBus.Error.FileNotFound"
 #define ERROR_NOT_SUPPORTED "org.freedesktop.DBus.Error.NotSupported"
 #define ERROR_UNKNOWN_OBJECT "org.freedesktop.DBus.Error.UnknownObject"
 

@@ -49,8 +49,9 @@ typedef enum RequestType {
          * stderr */
         REQUEST_ATTACH,
         /* spec, running, no_upper; fds: one for each volume → fd of a detached tree: root file
-         * system with volumes. Running: cloned from the container, ids are shifted by id_base.
-         * Else made anew, ids as on disk. With no_upper: the image's layers alone, read-only. */
+         * system with volumes. Running: cloned from the container, else made anew. Ids are shifted
+         * by id_base as in the container; with 0 they are as on disk. With no_upper: the image's
+         * layers alone, read-only. */
         REQUEST_VIEW,
         /* as VIEW, attached in the host's mount namespace at containers/ID/merged */
         REQUEST_MOUNT,

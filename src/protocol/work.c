@@ -2,14 +2,17 @@
 #include "protocol/work.h"
 
 static const char *const work_names[_WORK_MAX] = {
-        [WORK_IMPORT] = "import", [WORK_COPY] = "copy",       [WORK_VOLUMES] = "volumes",
-        [WORK_SAVE] = "save",     [WORK_REMOVE] = "remove",   [WORK_LOGS] = "logs",
-        [WORK_SIZE] = "size",     [WORK_FLATTEN] = "flatten",
+        [WORK_IMPORT] = "import",   [WORK_COPY] = "copy",       [WORK_VOLUMES] = "volumes",
+        [WORK_SAVE] = "save",       [WORK_REMOVE] = "remove",   [WORK_LOGS] = "logs",
+        [WORK_SIZE] = "size",       [WORK_CHANGES] = "changes", [WORK_COPY_OUT] = "copy-out",
+        [WORK_COPY_IN] = "copy-in", [WORK_FLATTEN] = "flatten",
 };
 
 void work_done(Work *work) {
         strv_free(work->targets);
         free(work->format);
+        free(work->path);
+        free(work->name);
         strv_free(work->names);
         json_object_put(work->config);
         *work = (Work){};
@@ -32,6 +35,9 @@ int work_encode(const Work *work, Json **ret) {
         TRY(json_add_int(json, "tail", work->tail));
         TRY(json_add_u64(json, "since", work->since));
         TRY(json_add_u64(json, "until", work->until));
+        TRY(json_add_string(json, "path", work->path));
+        TRY(json_add_string(json, "name", work->name));
+        TRY(json_add_bool(json, "as-cp", work->as_cp));
         *ret = TAKE_PTR(json);
         return 0;
 }
@@ -58,5 +64,8 @@ int work_decode(Json *json, Work *ret) {
         TRY(json_get_int(json, "tail", &ret->tail));
         TRY(json_get_u64(json, "since", &ret->since));
         TRY(json_get_u64(json, "until", &ret->until));
+        TRY(json_get_string(json, "path", &ret->path));
+        TRY(json_get_string(json, "name", &ret->name));
+        TRY(json_get_bool(json, "as-cp", &ret->as_cp));
         return 0;
 }

@@ -12,12 +12,15 @@
  *
  * Nothing here waits for the disk: the daemon syncs what has been made, once, before it counts.
  *
- * Error stages: "archive" for a refused or damaged archive; anything else is the machine's
- * fault. */
+ * Error stages: "archive" for a refused or damaged archive, "path" for a path inside of a container
+ * with which the job can't be done; anything else is the machine's fault. */
 
 #include "protocol/spec.h"
 
 #define WORKER_SOCKET_FD 3
+
+/* The longest answer of WORK_CHANGES. */
+#define CHANGES_SIZE_MAX (8U * 1024 * 1024)
 
 typedef enum WorkType {
         /* fds: archive, staging directory (empty).
@@ -52,8 +55,23 @@ typedef enum WorkType {
          * the daemon (the container has ended) and all is written, or when the reader has gone.
          * done: {} */
         WORK_LOGS,
-        /* fds: directory. done: {"size":BYTES} of all files in it, hard links once */
+        /* fds: directories. done: {"size":BYTES of all files in them, hard links once,
+         * "sizes":[BYTES of each directory]} */
         WORK_SIZE,
+        /* fds: a file for the answer, a container's upper directory, then the diff directories of
+         * its layers, the highest first. Writes for each change its kind, '0' modified, '1' added
+         * or '2' deleted, and the absolute path, both ended by a NUL byte together. done: {} */
+        WORK_CHANGES,
+        /* fds: output, root of a view. path, name, follow, id_base. Writes a tar of what is at
+         * `path`, as `name`, by default the last component of `path`, or "." if that is "." or
+         * nothing; with `follow` of what a link there leads to. Tells a progress of 0 when it has found it.
+         * done: {} */
+        WORK_COPY_OUT,
+        /* fds: archive, root of a view. path, as_cp, name, id_base. Unpacks the archive, ids
+         * shifted by id_base, in the directory `path`. With as_cp the archive is of one thing, which
+         * becomes `path` or, where that is a directory, `name` in it, by default its own name.
+         * done: {"size":BYTES} */
+        WORK_COPY_IN,
         _WORK_MAX,
 } WorkType;
 
@@ -69,6 +87,8 @@ typedef struct Work {
         uint64_t created, since, until;
         bool follow;
         int tail;
+        char *path, *name; /* inside of a view */
+        bool as_cp;
 } Work;
 
 void work_done(Work *work);

@@ -119,6 +119,8 @@ static void test_exec_and_view(void) {
         launch_abort(&launch);
         remove_cgroup(cgroup);
 
+        check_view(spec, &volume, -EBADF, ID_BASE);
+        spec->id_base = 0;
         check_view(spec, &volume, -EBADF, 0);
         check_mount(spec, &volume);
         layers = container_view(test_runtime, spec, NULL, -EBADF, true, &e);

@@ -114,37 +114,64 @@ static int assemble(Runtime *runtime, const ContainerSpec *spec, int root, const
         return r < 0 ? r : TAKE_FD(tree);
 }
 
-int container_view(Runtime *runtime, const ContainerSpec *spec, const int *volumes, int main_pidfd,
-                   bool no_upper, Error *e) {
-        const OverlaySpec overlay = {
-                .container = spec->id,
-                .layers = spec->layers,
-                .userns = -EBADF,
-        };
-        bool running = main_pidfd >= 0, shifted = running && !spec->host_userns;
-        uint32_t id_base = shifted ? spec->id_base : 0;
-        _cleanup_close_ int root = -EBADF, userns = -EBADF;
-        _cleanup_free_ int *mounts = NULL;
+/* The user namespace by which the view's ids are shifted. Return: a descriptor, -EBADF when they are not (and then
+ * nothing is set), or another negative errno. */
+static int choose_userns(const Runtime *runtime, const ContainerSpec *spec, int main_pidfd,
+                         Error *e) {
+        const IdMap map = {.outside = spec->id_base, .count = ID_RANGE};
+        bool running = main_pidfd >= 0;
+        int fd;
+
+        if (spec->host_userns || spec->id_base == 0)
+                return -EBADF;
+        fd = running ? open_userns(runtime, main_pidfd) : userns_make(runtime, map, map);
+        return fd >= 0 ? fd :
+                         error_set(e, fd, "namespace",
+                                   running ? "opening the container's user namespace" :
+                                             "making a user namespace for its ids");
+}
+
+static int add_volumes(Runtime *runtime, const ContainerSpec *spec, int root, const int *volumes,
+                       int userns, uint32_t id_base, Error *e) {
+        _cleanup_free_ int *mounts = malloc(spec->n_volumes * sizeof(int));
         int r;
 
-        if (no_upper)
-                return view_layers(runtime, spec, e);
-        root = running ? clone_root(runtime, main_pidfd, e) : overlay_mount(runtime, &overlay, e);
-        if (root < 0 || spec->n_volumes == 0)
-                return TAKE_FD(root);
-        if (shifted) {
-                userns = open_userns(runtime, main_pidfd);
-                if (userns < 0)
-                        return error_set(e, userns, "namespace",
-                                         "opening the container's user namespace");
-        }
-        mounts = malloc(spec->n_volumes * sizeof(int));
         if (!mounts)
                 return error_oom(e);
         TRY(volumes_open(runtime, spec, volumes, userns, id_base, mounts, e));
         r = assemble(runtime, spec, root, mounts, id_base, e);
         fd_close_many(mounts, spec->n_volumes);
         return r;
+}
+
+int container_view(Runtime *runtime, const ContainerSpec *spec, const int *volumes, int main_pidfd,
+                   bool no_upper, Error *e) {
+        _cleanup_close_ int root = -EBADF, tree = -EBADF, userns = -EBADF;
+        OverlaySpec overlay = {
+                .container = spec->id,
+                .layers = spec->layers,
+                .id_base = spec->host_userns ? 0 : spec->id_base,
+        };
+        bool running = main_pidfd >= 0;
+        int r;
+
+        if (no_upper)
+                return view_layers(runtime, spec, e);
+        userns = choose_userns(runtime, spec, main_pidfd, e);
+        if (userns < 0 && userns != -EBADF)
+                return userns;
+        overlay.userns = userns;
+        root = running ? clone_root(runtime, main_pidfd, e) : overlay_mount(runtime, &overlay, e);
+        if (root < 0)
+                return root;
+        if (spec->n_volumes > 0)
+                tree = add_volumes(runtime, spec, root, volumes, userns, overlay.id_base, e);
+        else
+                tree = TAKE_FD(root);
+        if (tree < 0 || running || !spec->read_only)
+                return TAKE_FD(tree);
+        r = mount_set_attributes(tree, MOUNT_ATTR_RDONLY, -EBADF, false);
+        return r < 0 ? error_set(e, r, "mount", "making the view read-only") : TAKE_FD(tree);
 }
 
 /* Enters the host's mount namespace and there the container's directory. */

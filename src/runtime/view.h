@@ -10,9 +10,9 @@
 #include "runtime/runtime.h"
 #include "shared/error.h"
 
-/* Makes the tree. `main_pidfd` is the main process of the running container, whose tree is then cloned (ids are
- * shifted by spec->id_base), or -EBADF: then it is made anew with ids as they are on disk. With `no_upper`: the
- * image's layers alone, read-only, without volumes. `volumes` as for container_start_begin().
+/* Makes the tree. `main_pidfd` is the main process of the running container, whose tree is then cloned, or -EBADF:
+ * then it is made anew, its root read-only if the container's is. Ids are shifted by spec->id_base as in the running
+ * container; with 0 they are as on disk. With `no_upper`: the image's layers alone, read-only, without volumes. `volumes` as for container_start_begin().
  * Return: a descriptor of the detached tree's root, the caller's, or a negative errno. */
 int container_view(Runtime *runtime, const ContainerSpec *spec, const int *volumes, int main_pidfd,
                    bool no_upper, Error *e);

@@ -55,7 +55,7 @@ static int take_acl(Dirs *dirs) {
         return xattr_remove(fd, XATTR_ACL_DEFAULT);
 }
 
-/* Takes `fd`. A directory that was there keeps its time whatever is made in it. */
+/* Takes `fd`. A directory that was there keeps its time whatever is made in it, in a tree of our own. */
 static int append(Dirs *dirs, int fd, const char *name, Error *e) {
         struct stat st;
         Dir dir = {.fd = fd};
@@ -80,7 +80,7 @@ static int append(Dirs *dirs, int fd, const char *name, Error *e) {
                 free(dir.name);
                 return error_oom(e);
         }
-        dir.set_time = true;
+        dir.set_time = !dirs->shared;
         dir.time = st.st_mtim;
         dir.setgid = st.st_mode & S_ISGID;
         dirs->items[dirs->n++] = dir;

@@ -30,6 +30,7 @@ typedef struct Dirs {
         size_t n, allocated;
         bool layer;
         bool acls; /* a directory has got a default ACL, and so one that is entered may have one */
+        bool shared; /* directories that were there get the times that they get */
         /* Borrowed. */
         const int *lowers;
         size_t n_lowers;

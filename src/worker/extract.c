@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "protocol/spec.h"
 #include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/strutil.h"
@@ -38,6 +39,8 @@ struct Extractor {
         uint64_t entries, bytes;
         bool hides_all; /* the root directory is opaque */
         bool replaced;  /* what is open may no longer be what its path names */
+        bool shared;    /* the tree is not ours alone */
+        uint32_t id_base;
 };
 
 /* What an entry says about its file beyond the contents. */
@@ -97,6 +100,12 @@ int extractor_new(int dir_fd, const uint64_t *consumed, bool layer, const int *l
         return 0;
 }
 
+void extractor_set_shared(Extractor *x, uint32_t id_base) {
+        x->shared = x->dirs.shared = true;
+        dirs_last(&x->dirs)->set_time = false;
+        x->id_base = id_base;
+}
+
 Extractor *extractor_free(Extractor *x) {
         dirs_done(&x->dirs);
         free(x->text);
@@ -147,10 +156,12 @@ static int read_metadata(const Extractor *x, struct archive_entry *entry, Metada
 
         if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
                 return refuse(x, "the owner is no user id", e);
+        if (x->id_base != 0 && (uid >= ID_RANGE || gid >= ID_RANGE))
+                return refuse(x, "its owner does not exist in the container", e);
         *ret = (Metadata){
                 .mode = archive_entry_perm(entry) & 07777,
-                .uid = (uid_t)uid,
-                .gid = (gid_t)gid,
+                .uid = x->id_base + (uid_t)uid,
+                .gid = x->id_base + (gid_t)gid,
                 .mtime = {.tv_sec = archive_entry_mtime(entry),
                           .tv_nsec = nsec >= 0 && nsec < 1000000000 ? nsec : 0},
         };
@@ -167,6 +178,9 @@ static int write_xattrs(Extractor *x, int fd, struct archive_entry *entry, Error
         archive_entry_xattr_reset(entry);
         while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
                 if (!name || !xattr_travels(name))
+                        continue;
+                /* An ACL names users by numbers that are not shifted. */
+                if (x->shared && startswith(name, "system."))
                         continue;
                 if (streq(name, "security.capability")) {
                         if (size > sizeof(capability))
@@ -190,13 +204,19 @@ static int write_xattrs(Extractor *x, int fd, struct archive_entry *entry, Error
         return 0;
 }
 
-/* Makes way for the entry where something stands under its name. */
-static int make_room(Extractor *x, const char *name, Error *e) {
+/* Makes way for the entry, a directory or not, where something stands under its name. */
+static int make_room(Extractor *x, const char *name, bool directory, Error *e) {
         int dir_fd = dirs_last(&x->dirs)->fd;
         struct stat st;
 
         if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? 0 : failed(x, errno, "examining what it replaces", e);
+        if (x->shared && directory)
+                return error_set(e, ENOTDIR, "path",
+                                 "cannot overwrite non-directory %s with directory", x->path);
+        if (x->shared && S_ISDIR(st.st_mode))
+                return error_set(e, EISDIR, "path",
+                                 "cannot overwrite directory %s with non-directory", x->path);
         x->replaced = true;
         return tree_remove(dir_fd, name, e);
 }
@@ -205,7 +225,8 @@ static int make_room(Extractor *x, const char *name, Error *e) {
  * capabilities away, so these come after it. */
 static int set_metadata(Extractor *x, int fd, const Metadata *m, bool inherits, mode_t has,
                         struct archive_entry *entry, Error *e) {
-        if ((m->uid != 0 || m->gid != 0 || inherits) && fchown(fd, m->uid, m->gid) < 0)
+        if ((m->uid != x->id_base || m->gid != x->id_base || inherits) &&
+            fchown(fd, m->uid, m->gid) < 0)
                 return failed(x, errno, "setting its owner", e);
         if ((m->mode != has || inherits) && fchmod(fd, m->mode) < 0)
                 return failed(x, errno, "setting its mode", e);
@@ -269,7 +290,7 @@ static int add_file(Extractor *x, const char *name, Reader *reader, struct archi
                 return refuse(x, "it is too large", e);
         fd = FAULT("extract.file") < 0 ? -1 : openat(dir->fd, name, flags, m->mode & 0777);
         if (fd < 0 && errno == EEXIST) {
-                TRY(make_room(x, name, e));
+                TRY(make_room(x, name, false, e));
                 fd = openat(dir->fd, name, flags, m->mode & 0777);
         }
         if (fd < 0)
@@ -289,7 +310,7 @@ static int add_directory(Extractor *x, const char *name, struct archive_entry *e
         if (name) {
                 r = dirs_make(&x->dirs, name, m->mode & 01777);
                 if (r == -EEXIST) {
-                        TRY(make_room(x, name, e));
+                        TRY(make_room(x, name, true, e));
                         r = dirs_make(&x->dirs, name, m->mode & 01777);
                 }
                 if (r < 0)
@@ -313,7 +334,7 @@ static int set_metadata_at(Extractor *x, const char *name, const Metadata *m, bo
         const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, m->mtime};
         const Dir *dir = dirs_last(&x->dirs);
 
-        if ((m->uid != 0 || m->gid != 0 || dir->setgid) &&
+        if ((m->uid != x->id_base || m->gid != x->id_base || dir->setgid) &&
             fchownat(dir->fd, name, m->uid, m->gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return failed(x, errno, "setting its owner", e);
         if (has_mode && fchmodat(dir->fd, name, m->mode, 0) < 0)
@@ -333,7 +354,7 @@ static int add_symlink(Extractor *x, const char *name, struct archive_entry *ent
                 return refuse(x, "the link has no target", e);
         r = symlinkat(target, dir_fd, name) < 0 ? -errno : 0;
         if (r == -EEXIST) {
-                TRY(make_room(x, name, e));
+                TRY(make_room(x, name, false, e));
                 r = symlinkat(target, dir_fd, name) < 0 ? -errno : 0;
         }
         if (r < 0)
@@ -347,7 +368,7 @@ static int add_fifo(Extractor *x, const char *name, const Metadata *m, Error *e)
 
         r = mknodat(dir_fd, name, S_IFIFO | (m->mode & 0777), 0) < 0 ? -errno : 0;
         if (r == -EEXIST) {
-                TRY(make_room(x, name, e));
+                TRY(make_room(x, name, false, e));
                 r = mknodat(dir_fd, name, S_IFIFO | (m->mode & 0777), 0) < 0 ? -errno : 0;
         }
         if (r < 0)
@@ -395,7 +416,7 @@ static int add_hardlink(Extractor *x, const char *name, const char *target, Erro
         if (fstatat(dir_fd, name, &old, AT_SYMLINK_NOFOLLOW) >= 0) {
                 if (old.st_dev == st.st_dev && old.st_ino == st.st_ino)
                         return 0;
-                TRY(make_room(x, name, e));
+                TRY(make_room(x, name, false, e));
         }
         r = linkat(target_fd, base, dir_fd, name, 0) < 0 ? -errno : 0;
         return r < 0 ? failed(x, r, "making the link", e) : 0;

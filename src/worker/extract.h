@@ -37,6 +37,10 @@ int extractor_new(int dir_fd, const uint64_t *consumed, bool layer, const int *l
 Extractor *extractor_free(Extractor *x);
 DEFINE_CLEANUP(Extractor *, extractor_free)
 
+/* What is unpacked goes into a container's tree, in which others may be at work: ids are shifted by
+ * `id_base`, and a directory is never replaced by something else, or the other way round. */
+void extractor_set_shared(Extractor *x, uint32_t id_base);
+
 /* Unpacks the entry at which the reader stands. Error stage "archive" when it is the archive's
  * fault, "write" when it is the machine's. */
 int extractor_add(Extractor *x, Reader *reader, struct archive_entry *entry, Error *e);

@@ -111,9 +111,7 @@ static int unpack(Reader *reader, const Start *start, int layer, const uint64_t 
         return r < 0 ? r : extractor_finish(x, ret_size, e);
 }
 
-/* Reads what comes after the end mark: the compressed form's sums are there, and who writes the
- * archive into a pipe is not to be killed for its padding. */
-static int read_trailer(Source source, Error *e) {
+int import_read_trailer(Source source, Error *e) {
         uint64_t size = 0;
         const void *ignored;
         ssize_t n;
@@ -141,7 +139,7 @@ static int import_rootfs(Job *job, Reader *reader, const Start *start, const uin
         if (layer < 0)
                 return layer;
         TRY(unpack(reader, start, layer, consumed, &size, e));
-        TRY(read_trailer(reader->source, e));
+        TRY(import_read_trailer(reader->source, e));
         TRY(import_add_layer(layers, size, NULL, e));
         if (json_add_string(done, "format", "rootfs") < 0 ||
             json_add(done, "layers", TAKE_PTR(layers)) < 0)

@@ -16,3 +16,7 @@ int import_add_layer(Json *layers, uint64_t size, const char *diff_id, Error *e)
  * manifest after all: *ret_file is then its decompressed tar, the caller's, at its beginning; or
  * a negative errno. */
 int import_image(Job *job, Input *input, bool compressed, Json *done, int *ret_file, Error *e);
+
+/* Reads what comes after an archive's end mark: the compressed form's sums are there, and who writes the
+ * archive into a pipe is not to be killed for its padding. Return: 0 or a negative errno. */
+int import_read_trailer(Source source, Error *e);

@@ -21,8 +21,11 @@ void job_done(Job *job) {
 static bool count_is_right(WorkType type, size_t n) {
         switch (type) {
         case WORK_REMOVE:
-        case WORK_SIZE:
                 return n == 1;
+        case WORK_SIZE:
+                return n >= 1;
+        case WORK_CHANGES:
+                return n >= 3;
         case WORK_FLATTEN:
         case WORK_SAVE:
                 return n >= 2;

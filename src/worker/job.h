@@ -49,3 +49,6 @@ int work_save(Job *job, Json *done, Error *e);
 int work_remove(Job *job, Json *done, Error *e);
 int work_logs(Job *job, Json *done, Error *e);
 int work_size(Job *job, Json *done, Error *e);
+int work_changes(Job *job, Json *done, Error *e);
+int work_copy_out(Job *job, Json *done, Error *e);
+int work_copy_in(Job *job, Json *done, Error *e);

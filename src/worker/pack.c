@@ -58,7 +58,7 @@ static int put_directory(Pack *pack, const WalkEntry *entry, Error *e) {
         r = xattrs_read(entry->fd, pack->options->id_base, &xattrs);
         if (r < 0)
                 return error_set(e, r, "read", "reading the attributes of /%s", entry->path);
-        if (entry->depth == 0)
+        if (isempty(entry->path))
                 TRY(make_text(pack, "", 0, "", "./", "", e));
         else
                 TRY(make_text(pack, entry->path, strlen(entry->path), "", "", "/", e));
@@ -195,6 +195,8 @@ static int put_by_type(Pack *pack, const WalkEntry *entry, Error *e) {
                 return put_symlink(pack, entry, e);
         if (S_ISFIFO(entry->st.st_mode))
                 return put_special(pack, entry, TAR_FIFO, e);
+        if (pack->options->no_devices)
+                return 0;
         return put_special(pack, entry,
                            S_ISCHR(entry->st.st_mode) ? TAR_CHARACTER : TAR_BLOCK_DEVICE, e);
 }
@@ -211,16 +213,38 @@ static int put_entry(void *userdata, const WalkEntry *entry, Error *e) {
         return put_by_type(pack, entry, e);
 }
 
-int pack_tree(int root_fd, const PackOptions *options, Sink *sink, Error *e) {
+static int pack_directory(int fd, const char *as, const PackOptions *options, Sink *sink,
+                          Error *e) {
         Pack pack = {.options = options, .sink = sink, .start = sink->total};
         const WalkHandler handler = {.enter = put_entry, .userdata = &pack};
         int r;
 
-        r = walk(root_fd, &handler, e);
+        r = walk_as(fd, as, &handler, e);
         links_done(&pack.links);
         holes_done(&pack.holes);
         free(pack.text);
-        if (r < 0)
-                return r;
+        return r < 0 ? r : tar_end(sink, e);
+}
+
+int pack_tree(int root_fd, const PackOptions *options, Sink *sink, Error *e) {
+        return pack_directory(root_fd, "", options, sink, e);
+}
+
+int pack_named(int dir_fd, const char *name, const char *as, const PackOptions *options, Sink *sink,
+               Error *e) {
+        WalkEntry entry = {.dir_fd = dir_fd, .name = name, .path = as, .depth = 1, .fd = -EBADF};
+        Pack pack = {.options = options, .sink = sink, .start = sink->total};
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0)
+                return pack_directory(fd, as, options, sink, e);
+        if (fstatat(dir_fd, name, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
+                return error_set(e, errno, "read", "examining %s", as);
+        if (S_ISDIR(entry.st.st_mode))
+                return error_set(e, EBUSY, "read", "%s was replaced meanwhile", as);
+        /* Its other names are not packed. */
+        entry.st.st_nlink = 1;
+        TRY(put_entry(&pack, &entry, e));
         return tar_end(sink, e);
 }

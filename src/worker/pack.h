@@ -19,6 +19,8 @@ typedef struct PackOptions {
         /* The holes of sparse files, for packing the same tree a second time to the same bytes; NULL:
          * they are not kept. Borrowed. */
         Holes *holes;
+        /* Device nodes are left out. */
+        bool no_devices;
         /* For progress: this part of all the work, `before` and `share` of 1, is to put out
          * `expected` bytes. NULL: none. */
         Job *job;
@@ -30,3 +32,9 @@ typedef struct PackOptions {
  * the sink. Sockets are left out.
  * Return: 0 or a negative errno. */
 int pack_tree(int root_fd, const PackOptions *options, Sink *sink, Error *e);
+
+/* Puts what is called `name` in `dir_fd` under the path `as`, a directory with all that is in it, and the
+ * end mark into the sink. A directory as "" is what pack_tree() does. `name` is not followed.
+ * Return: 0 or a negative errno. */
+int pack_named(int dir_fd, const char *name, const char *as, const PackOptions *options, Sink *sink,
+               Error *e);

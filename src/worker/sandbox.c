@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shared/process.h"
 #include "shared/strutil.h"
 #include "worker/sandbox.h"
 
@@ -43,6 +44,9 @@ static const struct {
         [WORK_REMOVE] = {CAP(DAC_OVERRIDE) | CAP(FOWNER) | CAP(LINUX_IMMUTABLE), 0, 0},
         [WORK_LOGS] = {CAP(DAC_READ_SEARCH), 1, 0},
         [WORK_SIZE] = {CAP(DAC_READ_SEARCH), 0, 0},
+        [WORK_CHANGES] = {CAP(DAC_READ_SEARCH) | CAP(SYS_ADMIN), 1, 0},
+        [WORK_COPY_OUT] = {CAP(DAC_READ_SEARCH), 1, 0},
+        [WORK_COPY_IN] = {CAPS_WRITE, 1, CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS},
 };
 
 static const uint16_t allowed_calls[] = {
@@ -249,6 +253,14 @@ int sandbox_enter(const Job *job, Error *e) {
         r = set_limits();
         if (r < 0)
                 return error_set(e, r, "sandbox", "setting resource limits");
+        /* As the root of a container whose ids are shifted: of another owner nothing could be made in its upper
+         * layer. What its volumes have of other users is out of reach, since no capability counts for a file
+         * whose owner an idmapped mount does not map. */
+        if ((type == WORK_COPY_IN || type == WORK_COPY_OUT) && job->order.id_base != 0) {
+                r = process_set_fs_ids(job->order.id_base);
+                if (r < 0)
+                        return error_set(e, r, "sandbox", "taking the container's ids");
+        }
         r = keep_capabilities(needs[type].capabilities);
         if (r < 0)
                 return error_set(e, r, "sandbox", "giving up capabilities");

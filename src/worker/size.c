@@ -29,26 +29,45 @@ static int add_file(void *userdata, const WalkEntry *entry, Error *e) {
 
 static int add_up(int dir_fd, Sum *sum, Error *e) {
         const WalkHandler handler = {.enter = add_file, .userdata = sum};
-        int r;
 
-        r = walk(dir_fd, &handler, e);
-        links_done(&sum->links);
-        return r;
+        return walk(dir_fd, &handler, e);
 }
 
 int tree_size(int dir_fd, uint64_t *ret, Error *e) {
         Sum sum = {};
+        int r = add_up(dir_fd, &sum, e);
 
-        TRY(add_up(dir_fd, &sum, e));
+        links_done(&sum.links);
         *ret = sum.bytes;
-        return 0;
+        return r;
+}
+
+static int add_size(Json *sizes, uint64_t size) {
+        Json *number = json_object_new_uint64(size);
+
+        if (number && json_object_array_add(sizes, number) >= 0)
+                return 0;
+        json_object_put(number);
+        return -ENOMEM;
 }
 
 int work_size(Job *job, Json *done, Error *e) {
+        _cleanup_json_ Json *sizes = json_object_new_array();
         Sum sum = {};
+        int r = sizes ? 0 : error_oom(e);
 
-        TRY(add_up(job->fds[0], &sum, e));
-        if (json_add_u64(done, "size", sum.bytes) < 0 ||
+        for (size_t i = 0; r >= 0 && i < job->n_fds; i++) {
+                uint64_t before = sum.bytes;
+
+                r = add_up(job->fds[i], &sum, e);
+                if (r >= 0 && add_size(sizes, sum.bytes - before) < 0)
+                        r = error_oom(e);
+        }
+        links_done(&sum.links);
+        if (r < 0)
+                return r;
+        if (json_add(done, "sizes", TAKE_PTR(sizes)) < 0 ||
+            json_add_u64(done, "size", sum.bytes) < 0 ||
             json_add_u64(done, "entries", sum.entries) < 0)
                 return error_oom(e);
         return 0;

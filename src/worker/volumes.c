@@ -10,9 +10,8 @@
 #include "worker/copy.h"
 #include "worker/import.h"
 #include "worker/job.h"
+#include "worker/target.h"
 #include "worker/xattr.h"
-
-#define LINKS_MAX 40
 
 /* The way down to a target in the view and the same in the layer. */
 typedef struct Step {
@@ -33,95 +32,6 @@ static void way_freep(Way **way) {
                 safe_close((*way)->steps[i].to);
         }
         free(*way);
-}
-
-/* Cuts the last component off. */
-static void go_up(char *real) {
-        char *slash = strrchr(real, '/');
-
-        *(slash ? slash : real) = '\0';
-}
-
-static int open_in_view(int view, const char *real, int flags) {
-        return fd_open_in_root(view, *real ? real : ".", flags | O_NOFOLLOW, 0);
-}
-
-/* What stands in for the link `real` + rest: its target and the rest. Return: NULL when it can't
- * be read. */
-static char *replace_link(int link, const char *rest) {
-        char target[PATH_MAX];
-        ssize_t n;
-
-        n = readlinkat(link, "", target, sizeof(target) - 1);
-        if (n < 0)
-                return NULL;
-        target[n] = '\0';
-        return strf("%s/%s", target, rest);
-}
-
-/* Appends a component to the real path and looks at what is there; a link gives a new `*left`.
- * Return: 0 or a negative errno. */
-static int resolve_step(int view, char real[PATH_MAX], const char *name, char **left,
-                        const char *rest, unsigned *links) {
-        size_t length = strlen(real);
-        _cleanup_close_ int fd = -EBADF;
-        char *replaced;
-        struct stat st;
-
-        if (length + 1 + strlen(name) >= PATH_MAX)
-                return -ENAMETOOLONG;
-        sprintf(real + length, "%s%s", length > 0 ? "/" : "", name);
-        fd = open_in_view(view, real, O_PATH);
-        if (fd < 0)
-                return fd;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        replaced = strdup(rest);
-        if (S_ISLNK(st.st_mode)) {
-                free(replaced);
-                if (++*links > LINKS_MAX)
-                        return -ELOOP;
-                replaced = replace_link(fd, rest);
-                real[length] = '\0';
-                if (replaced && replaced[0] == '/')
-                        real[0] = '\0';
-        }
-        if (!replaced)
-                return -ENOMEM;
-        free(*left);
-        *left = replaced;
-        return 0;
-}
-
-/* Where a target really lies in the view when the links on the way are followed with the view as
- * root: without a leading slash. The view does not change meanwhile: its container is frozen or
- * does not run. */
-static int resolve(int view, const char *target, char **ret) {
-        _cleanup_free_ char *left = strdup(target);
-        char real[PATH_MAX] = "";
-        unsigned links = 0;
-
-        if (!left)
-                return -ENOMEM;
-        while (left[0]) {
-                char *name = left + strspn(left, "/"), *end = strchrnul(name, '/');
-                const char *rest = *end ? end + 1 : end;
-                _cleanup_free_ char *copy = strdup(rest);
-
-                if (!copy)
-                        return -ENOMEM;
-                *end = '\0';
-                if (*name == '\0' || streq(name, ".") || streq(name, "..")) {
-                        if (streq(name, ".."))
-                                go_up(real);
-                        free(left);
-                        left = TAKE_PTR(copy);
-                        continue;
-                }
-                TRY(resolve_step(view, real, name, &left, copy, &links));
-        }
-        *ret = strdup(real);
-        return *ret ? 0 : -ENOMEM;
 }
 
 /* Opens `name` in the last step as the next one; in the layer it is made. */
@@ -215,7 +125,8 @@ static int resolve_targets(int view, char *const *targets, char ***ret, Error *e
                 char *real = NULL;
                 int r;
 
-                r = resolve(view, targets[i], &real);
+                /* The view does not change meanwhile: its container is frozen or does not run. */
+                r = path_resolve(view, targets[i], &real);
                 if (r >= 0 && isempty(real)) {
                         free(real);
                         r = -EINVAL;

@@ -253,11 +253,15 @@ static int visit(Walk *walk, int dir_fd, const char *name, Error *e) {
 }
 
 int walk(int root_fd, const WalkHandler *handler, Error *e) {
+        return walk_as(root_fd, "", handler, e);
+}
+
+int walk_as(int root_fd, const char *path, const WalkHandler *handler, Error *e) {
         _cleanup_(walk_done) Walk w = {.handler = handler};
         struct stat st;
         int fd, r;
 
-        r = extend_path(&w, 0, "");
+        r = extend_path(&w, 0, path);
         if (r < 0)
                 return error_oom(e);
         fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

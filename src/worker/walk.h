@@ -38,3 +38,6 @@ typedef struct WalkHandler {
  * below (proc, sysfs, cgroup, devpts…) are seen as empty directories. Error stage: "read".
  * Return: 0, a negative errno, or what a handler returned. */
 int walk(int root_fd, const WalkHandler *handler, Error *e);
+
+/* The same, all paths beginning with `path`, that of the root. */
+int walk_as(int root_fd, const char *path, const WalkHandler *handler, Error *e);

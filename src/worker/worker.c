@@ -12,9 +12,12 @@
 #include "worker/worker.h"
 
 static const JobFunction functions[_WORK_MAX] = {
-        [WORK_IMPORT] = work_import, [WORK_COPY] = work_copy,       [WORK_VOLUMES] = work_volumes,
-        [WORK_SAVE] = work_save,     [WORK_REMOVE] = work_remove,   [WORK_LOGS] = work_logs,
-        [WORK_SIZE] = work_size,     [WORK_FLATTEN] = work_flatten,
+        [WORK_IMPORT] = work_import,     [WORK_COPY] = work_copy,
+        [WORK_VOLUMES] = work_volumes,   [WORK_SAVE] = work_save,
+        [WORK_REMOVE] = work_remove,     [WORK_LOGS] = work_logs,
+        [WORK_SIZE] = work_size,         [WORK_CHANGES] = work_changes,
+        [WORK_COPY_OUT] = work_copy_out, [WORK_COPY_IN] = work_copy_in,
+        [WORK_FLATTEN] = work_flatten,
 };
 
 /* What holds for every job. The locale stays "C": there libarchive leaves names as the bytes
