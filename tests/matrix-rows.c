@@ -44,6 +44,13 @@ const Row matrix[] = {
         {"Manager.GetImage", "('busybox',)", "", false, "", REPLIES, "*/images/*"},
         {"Manager.ListContainers", NONE, "", false, "", REPLIES, "*'matrix'*"},
         {"Manager.ListImages", NONE, "", false, "", REPLIES, "*'scratch:latest'*"},
+        {"Manager.Prune", "({'images': <true>, 'labels': <['none']>},)", "image.prune", false, "verb=prune",
+         REPLIES, "*/jobs/*"},
+        {"Manager.Prune", "({'containers': <true>, 'others': <true>, 'labels': <['none']>},)", "container.remove", false,
+         "verb=prune", REPLIES, "*/jobs/*"},
+        {"Manager.Prune", "({'containers': <true>, 'images': <true>, 'all': <true>, 'dry-run': <true>},)", "", false, "",
+         REPLIES, "*/jobs/*"},
+        {"Manager.GetDiskUsage", NONE, "", false, "", REPLIES, "*'layers'*"},
         {"Manager.GetPermissions", "()", "", false, "", REPLIES, "*org.mydocker.container.run*"},
 
         {"Container.Start", NONE, "container.lifecycle", true, "verb=start", SETS, "State='running'", "Stop " NOW},

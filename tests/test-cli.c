@@ -269,7 +269,7 @@ static void test_images(void) {
                  "busybox:latest\nmine:latest\nother:1\n", ""},
                 {"mydocker rmi other:1", 0, "Untagged: other:1\n", ""},
                 {"mydocker create --name c mine true", 0, HEX64 "\n", ""},
-                {"mydocker rmi mine", 1, "", "*mine*"},
+                {"mydocker rmi mine", 1, "", "Error: conflict: *"},
                 {"mydocker rm c", 0, "c\n", ""},
                 {"mydocker save mine | tar -t | grep -c index.json", 0, "1\n", ""},
                 {"mydocker save -o saved.tar mine", 0, "", ""},

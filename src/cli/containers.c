@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/containers.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "cli/human.h"
 #include "cli/properties.h"
 #include "cli/report.h"
 #include "shared/error.h"
@@ -73,6 +75,33 @@ void image_list_done(ImageList *list) {
                 image_done(&list->items[i]);
         free(list->items);
         *list = (ImageList){};
+}
+
+static const char *format_health(const Container *c) {
+        return streq(c->state, "paused")         ? " (Paused)" :
+               streq_ptr(c->health, "starting")  ? " (health: starting)" :
+               streq_ptr(c->health, "healthy")   ? " (healthy)" :
+               streq_ptr(c->health, "unhealthy") ? " (unhealthy)" :
+                                                   "";
+}
+
+char *container_status(const Container *c, uint64_t now) {
+        _cleanup_free_ char *since = NULL;
+
+        if (streq(c->state, "exited") || streq(c->state, "restarting")) {
+                since = human_ago(now, c->finished);
+                return since ? strf("%s (%" PRId32 ") %s",
+                                    streq(c->state, "exited") ? "Exited" : "Restarting",
+                                    c->exit_code, since) :
+                               NULL;
+        }
+        if (container_is_running(c)) {
+                since = human_duration(now > c->started ? now - c->started : 0);
+                return since ? strf("Up %s%s", since, format_health(c)) : NULL;
+        }
+        if (streq(c->state, "created"))
+                return strdup("Created");
+        return strdup(streq(c->state, "removing") ? "Removal In Progress" : "Dead");
 }
 
 bool container_is_running(const Container *container) {

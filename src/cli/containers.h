@@ -45,6 +45,9 @@ int container_read(sd_bus_message *message, Container *container);
 /* Whether it has processes, or soon will again by its restart policy. */
 bool container_is_running(const Container *container);
 
+/* "Up 3 days (Paused)", "Exited (137) 3 days ago". Return: a new string, or NULL when out of memory. */
+char *container_status(const Container *container, uint64_t now);
+
 /* The name of an image by itself, as it is looked for in a reference: "busybox" and "busybox:latest" are the same. */
 bool same_image(const char *a, const char *b);
 

@@ -27,6 +27,10 @@ typedef struct Job {
 static const PropertyMap result_map[] = {
         {"image", "s", offsetof(JobResult, image)},
         {"name", "s", offsetof(JobResult, name)},
+        {"containers", "as", offsetof(JobResult, containers)},
+        {"images", "as", offsetof(JobResult, images)},
+        {"untagged", "as", offsetof(JobResult, untagged)},
+        {"reclaimed", "t", offsetof(JobResult, reclaimed)},
         {},
 };
 

@@ -10,6 +10,8 @@
 typedef struct JobResult {
         char *image; /* id */
         char *name;  /* of the image, or NULL */
+        char **containers, **images, **untagged; /* removed */
+        uint64_t reclaimed;                      /* bytes */
 } JobResult;
 
 void job_result_done(JobResult *result);

@@ -161,8 +161,6 @@ int report_bus_error(const Client *client, const sd_bus_error *error, int r, con
                 return report(client, "No such container: %s", subject);
         if (subject && streq(error->name, "org.freedesktop.DBus.Error.FileNotFound"))
                 return report(client, "No such container:path: %s", subject);
-        if (subject && error_is(error, "ImageInUse"))
-                return report(client, "conflict: unable to remove %s: %s", subject, text);
         if (subject && error_is(error, "NameInUse"))
                 return report_name_in_use(client, subject);
         if (streq(error->name, "org.freedesktop.DBus.Error.AccessDenied") ||

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/containers.h"
+#include "cli/disk-usage.h"
 #include "cli/filter.h"
 #include "cli/human.h"
 #include "cli/report.h"
@@ -17,7 +18,7 @@
 #define ID_SHOWN 12
 #define COMMAND_SHOWN 20
 
-static bool all, latest, quiet, no_trunc;
+static bool all, latest, quiet, no_trunc, size;
 static uint64_t last = UINT64_MAX;
 static const char *format;
 static char **filters;
@@ -33,6 +34,7 @@ static const Option options[] = {
          &latest},
         {"no-trunc", NULL, "Don't truncate output", option_bool, &no_trunc},
         {"q quiet", NULL, "Only display container IDs", option_bool, &quiet},
+        {"s size", NULL, "Display total file sizes", option_bool, &size},
         {},
 };
 
@@ -41,37 +43,10 @@ static const Field fields[] = {
         {"CreatedAt", "CREATED AT"}, {"RunningFor", "CREATED"}, {"Status", "STATUS"},
         {"State", "STATE"},          {"Ports", "PORTS"},        {"Names", "NAMES"},
         {"Labels", "LABELS"},        {"Mounts", "MOUNTS"},      {"LocalVolumes", "LOCAL VOLUMES"},
-        {"Networks", "NETWORKS"},    {"Owner", "OWNER"},
+        {"Networks", "NETWORKS"},    {"Owner", "OWNER"},        {"Size", "SIZE"},
 };
 #define COLUMNS                                                                                    \
         "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
-
-static const char *format_health(const Container *c) {
-        return streq(c->state, "paused")         ? " (Paused)" :
-               streq_ptr(c->health, "starting")  ? " (health: starting)" :
-               streq_ptr(c->health, "healthy")   ? " (healthy)" :
-               streq_ptr(c->health, "unhealthy") ? " (unhealthy)" :
-                                                   "";
-}
-
-static char *format_status(const Container *c, uint64_t now) {
-        _cleanup_free_ char *since = NULL;
-
-        if (streq(c->state, "exited") || streq(c->state, "restarting")) {
-                since = human_ago(now, c->finished);
-                return since ? strf("%s (%" PRId32 ") %s",
-                                    streq(c->state, "exited") ? "Exited" : "Restarting",
-                                    c->exit_code, since) :
-                               NULL;
-        }
-        if (container_is_running(c)) {
-                since = human_duration(now > c->started ? now - c->started : 0);
-                return since ? strf("Up %s%s", since, format_health(c)) : NULL;
-        }
-        if (streq(c->state, "created"))
-                return strdup("Created");
-        return strdup(streq(c->state, "removing") ? "Removal In Progress" : "Dead");
-}
 
 static char *join(char *const *list) {
         char *text = strdup("");
@@ -104,14 +79,28 @@ static bool is_shown_short(const char *image) {
         return !no_trunc && id_is_valid(image);
 }
 
-static int add_row(Listing *listing, const Container *c, uint64_t now) {
+/* What the container has of its own, and with its image. */
+static char *format_size(const DiskUsage *usage, const Container *c) {
+        const ContainerUsage *own = disk_usage_of_container(usage, c->path);
+        _cleanup_free_ char *image = strf("%s/images/%s", ROOT_PATH, c->image_id ?: ""),
+                            *text = NULL, *sum = NULL;
+        const ImageUsage *base = image ? disk_usage_of_image(usage, image) : NULL;
+
+        if (!own)
+                return strdup("");
+        text = human_size(own->size);
+        sum = human_size(own->size + (base ? base->size : 0));
+        return text && sum ? strf("%s (virtual %s)", text, sum) : NULL;
+}
+
+static int add_row(Listing *listing, const Container *c, const DiskUsage *usage, uint64_t now) {
         char *cells[] = {
                 strndup(c->id, no_trunc ? strlen(c->id) : ID_SHOWN),
                 strndup(c->image, is_shown_short(c->image) ? ID_SHOWN : strlen(c->image)),
                 human_command(c->command, no_trunc ? 0 : COMMAND_SHOWN),
                 human_time(c->created),
                 human_ago(now, c->created),
-                format_status(c, now),
+                container_status(c, now),
                 strdup(c->state),
                 strdup(""),
                 strdup(c->name),
@@ -120,6 +109,7 @@ static int add_row(Listing *listing, const Container *c, uint64_t now) {
                 strdup("0"),
                 strdup(""),
                 strf("%" PRIu32, c->owner),
+                format_size(usage, c),
         };
 
         return listing_add(listing, cells);
@@ -127,7 +117,7 @@ static int add_row(Listing *listing, const Container *c, uint64_t now) {
 
 /* What ListContainers does not tell. */
 static bool wants_details(const Listing *listing) {
-        static const char *const keys[] = {"Command", "Status", "Labels", "Mounts"};
+        static const char *const keys[] = {"Command", "Status", "Labels", "Mounts", "Size"};
         static const char *const filter_keys[] = {"label", "exited", "ancestor", "volume",
                                                   "health"};
 
@@ -141,6 +131,7 @@ static bool wants_details(const Listing *listing) {
 }
 
 static int fill(Client *client, Listing *listing) {
+        _cleanup_(disk_usage_done) DiskUsage usage = {};
         _cleanup_containers_ ContainerList list = {};
         bool every = all || last != UINT64_MAX || filters_have(filters, "status") ||
                      filters_have(filters, "exited");
@@ -149,12 +140,15 @@ static int fill(Client *client, Listing *listing) {
 
         if (r == 0)
                 r = container_filters_look_up(client, filters, &list);
+        /* JSON has all fields, but this one takes time. */
+        if (r == 0 && (size || (listing->style != LISTING_JSON && listing_wants(listing, "Size"))))
+                r = disk_usage_get(client, &usage);
         for (size_t i = 0; i < list.n && listing->n_rows < last && r == 0; i++) {
                 const Container *c = &list.items[i];
 
                 if ((every || container_is_running(c)) &&
                     container_filters_hold(filters, c, &list) &&
-                    add_row(listing, c, now_realtime()) < 0)
+                    add_row(listing, c, &usage, now_realtime()) < 0)
                         r = report_errno(client, ENOMEM, "cannot make the list");
         }
         return r;
@@ -169,7 +163,7 @@ static int ps(Client *client, char **operands) {
         if (latest)
                 last = 1;
         r = show_begin(client, &listing, fields, ELEMENTSOF(fields), quiet ? "{{.ID}}" : format,
-                       COLUMNS);
+                       size ? COLUMNS "\t{{.Size}}" : COLUMNS);
         if (r == 0)
                 r = fill(client, &listing);
         return r != 0 ? r : show_end(client, &listing);

@@ -13,7 +13,7 @@
 static bool force;
 
 static const Option options[] = {
-        {"f force", NULL, "Remove an image with all its names; a missing one is no error",
+        {"f force", NULL, "Also an image of stopped containers, or with all its names; a missing one is no error",
          option_bool, &force},
         {},
 };
@@ -27,7 +27,7 @@ static const char *name_of(const Image *image, const char *operand) {
 
 static int remove_all(Client *client, const Image *image, const char *operand) {
         int r = client_call(client, operand, image->path, IMAGE_INTERFACE, "Remove", NULL, "a{sv}",
-                            0);
+                            1, "force", "b", force);
 
         if (r != 0)
                 return r;

@@ -18,13 +18,13 @@ const Option common_options[] = {
 };
 
 const Verb *const verbs[] = {
-        &verb_run,      &verb_create,  &verb_start,   &verb_stop,   &verb_restart, &verb_kill,
-        &verb_pause,    &verb_unpause, &verb_wait,    &verb_rm,     &verb_rename,  &verb_update,
-        &verb_exec,     &verb_attach,  &verb_logs,    &verb_top,    &verb_stats,   &verb_ps,
-        &verb_port,     &verb_inspect, &verb_diff,    &verb_cp,     &verb_commit,  &verb_import,
-        &verb_export,   &verb_images,  &verb_save,    &verb_load,   &verb_tag,     &verb_rmi,
-        &verb_history,  &verb_mount,   &verb_unmount, &verb_events, &verb_info,    &verb_version,
-        &verb_complete, NULL,
+        &verb_run,     &verb_create,       &verb_start, &verb_stop,    &verb_restart, &verb_kill,
+        &verb_pause,   &verb_unpause,      &verb_wait,  &verb_rm,      &verb_rename,  &verb_update,
+        &verb_exec,    &verb_attach,       &verb_logs,  &verb_top,     &verb_stats,   &verb_ps,
+        &verb_port,    &verb_inspect,      &verb_diff,  &verb_cp,      &verb_commit,  &verb_import,
+        &verb_export,  &verb_images,       &verb_save,  &verb_load,    &verb_tag,     &verb_rmi,
+        &verb_history, &verb_system_prune, &verb_mount, &verb_unmount, &verb_events,  &verb_info,
+        &verb_version, &verb_complete,     NULL,
 };
 
 const GroupedVerb grouped_verbs[] = {
@@ -42,6 +42,7 @@ const GroupedVerb grouped_verbs[] = {
         {"container", "mount", &verb_mount},
         {"container", "pause", &verb_pause},
         {"container", "port", &verb_port},
+        {"container", "prune", &verb_container_prune},
         {"container", "rename", &verb_rename},
         {"container", "restart", &verb_restart},
         {"container", "rm remove", &verb_rm},
@@ -59,11 +60,14 @@ const GroupedVerb grouped_verbs[] = {
         {"image", "inspect", &verb_inspect},
         {"image", "load", &verb_load},
         {"image", "ls list", &verb_images},
+        {"image", "prune", &verb_image_prune},
         {"image", "rm remove", &verb_rmi},
         {"image", "save", &verb_save},
         {"image", "tag", &verb_tag},
+        {"system", "df", &verb_df},
         {"system", "events", &verb_events},
         {"system", "info", &verb_info},
+        {"system", "prune", &verb_system_prune},
         {},
 };
 

@@ -23,6 +23,7 @@
 #define ACTION_IMAGE_IMPORT "org.mydocker.image.import"
 #define ACTION_IMAGE_EXPORT "org.mydocker.image.export"
 #define ACTION_IMAGE_REMOVE "org.mydocker.image.remove"
+#define ACTION_IMAGE_PRUNE "org.mydocker.image.prune"
 #define ACTION_JOB_CANCEL "org.mydocker.job.cancel"
 
 /* All actions, for GetPermissions(); ends with NULL. */

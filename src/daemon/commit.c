@@ -121,6 +121,14 @@ static bool flattens(const Commit *commit) {
                LAYERS_MAX;
 }
 
+/* The configuration that the image had, as far as the container shows it. */
+static int describe_process(Json *config, const ProcessSpec *process) {
+        TRY(json_add_strv(config, "Env", process->env));
+        TRY(json_add_strv(config, "Cmd", process->argv));
+        TRY(json_add_string(config, "WorkingDir", process->cwd));
+        return json_add_string(config, "User", process->user);
+}
+
 /* The new image is the container's, with what has come on top of it. */
 static int inherit(Commit *commit) {
         Container *c = commit->container;
@@ -140,6 +148,8 @@ static int inherit(Commit *commit) {
                         return -ENOMEM;
                 json_object_put(record->config);
                 record->config = TAKE_PTR(config);
+        } else {
+                TRY(describe_process(record->config, &c->record->spec->process));
         }
         for (char **layer = c->record->spec->layers; !commit->flat[0] && *layer; layer++) {
                 if (base && strv_contains(base->record->layers, *layer))

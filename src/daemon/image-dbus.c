@@ -108,22 +108,34 @@ static int method_untag(sd_bus_message *message, void *userdata, sd_bus_error *e
         return reply_synced(image->manager, message, error);
 }
 
+/* A container keeps its image's layers, so one that does not run can do without the image. */
+static int check_unused(const Image *image, bool force, sd_bus_error *error) {
+        LIST_FOREACH(c, image->manager->container_list, links) {
+                bool up = container_is_up(c);
+
+                if (!streq(c->record->image_id, image->record->id) || (force && !up))
+                        continue;
+                return sd_bus_error_setf(
+                        error, ERROR_IMAGE_IN_USE,
+                        "conflict: unable to delete %.12s (%s) - image is being used by %s container %.12s",
+                        image->record->id, up ? "cannot be forced" : "must be forced",
+                        up ? "running" : "stopped", c->record->spec->id);
+        }
+        return 0;
+}
+
 static int method_remove(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        static const Option options[] = {{"force", OPTION_BOOL, 0}};
         Image *image = userdata;
-        Manager *m = image->manager;
+        bool force = false;
         Error e = ERROR_INIT;
         int r;
 
-        TRY(options_read_none(message, error));
+        TRY(options_read(message, options, ELEMENTSOF(options), &force, error));
         r = authorize_image(image, message, ACTION_IMAGE_REMOVE, "remove", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        LIST_FOREACH(c, m->container_list, links) {
-                if (streq(c->record->image_id, image->record->id))
-                        return sd_bus_error_setf(error, ERROR_IMAGE_IN_USE,
-                                                 "The image is used by container %s",
-                                                 c->record->name);
-        }
+        TRY(check_unused(image, force, error));
         if (image_remove(image, &e) < 0)
                 return error_to_bus(&e, error);
         return sd_bus_reply_method_return(message, NULL);

@@ -10,6 +10,7 @@
 struct Layer {
         char id[ID_LENGTH + 1];
         unsigned n_users; /* images and containers */
+        unsigned n_images; /* of them, images; as layers_count_images() found */
         bool counted;
         uint64_t size; /* bytes; 0 until counted */
 };
@@ -72,6 +73,9 @@ int image_check_name(Manager *m, const char *name, bool replace, Error *e);
  * Return: 0 or a negative errno. */
 int layers_use(Manager *m, char *const *layers);
 int layers_unuse(Manager *m, char *const *layers);
+
+/* Counts for each layer the images that have it. */
+void layers_count_images(Manager *m);
 
 /* Has a worker count the bytes of layers for which nobody has done that, one after the other. */
 void layers_count(Manager *m);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/job.h"
+#include "daemon/bus-util.h"
 #include "daemon/errors.h"
 #include "daemon/quota.h"
 #include "shared/fault.h"
@@ -80,12 +81,30 @@ static int on_linger(sd_event_source *source, uint64_t usec, void *userdata) {
         return 0;
 }
 
+static int append_list(sd_bus_message *signal, const char *key, char *const *list) {
+        TRY(sd_bus_message_open_container(signal, 'e', "sv"));
+        TRY(sd_bus_message_append_basic(signal, 's', key));
+        TRY(sd_bus_message_open_container(signal, 'v', "as"));
+        TRY(append_strings(signal, 's', list));
+        TRY(sd_bus_message_close_container(signal));
+        return sd_bus_message_close_container(signal);
+}
+
+static int append_pruned(sd_bus_message *signal, const JobResult *result) {
+        TRY(append_list(signal, "containers", result->containers));
+        TRY(append_list(signal, "images", result->images));
+        TRY(append_list(signal, "untagged", result->untagged));
+        return append_entry(signal, "reclaimed", "t", result->reclaimed);
+}
+
 static int append_results(sd_bus_message *signal, const JobResult *result) {
         TRY(sd_bus_message_open_container(signal, 'a', "{sv}"));
         if (result && result->image)
                 TRY(sd_bus_message_append(signal, "{sv}", "image", "s", result->image));
         if (result && result->name)
                 TRY(sd_bus_message_append(signal, "{sv}", "name", "s", result->name));
+        if (result && result->pruned)
+                TRY(append_pruned(signal, result));
         return sd_bus_message_close_container(signal);
 }
 
@@ -114,7 +133,7 @@ void job_finish(Job *job, const Error *error, const JobResult *result) {
                 job->progress = 1;
                 job->progress_valid = true;
         }
-        if (result && strv_extend(&job->objects, result->path) < 0)
+        if (result && result->path && strv_extend(&job->objects, result->path) < 0)
                 log_warning("Not enough memory");
         if (error && error->number != ECANCELED)
                 log_error_object(LOG_NOTICE, error, "Job %s of uid %u failed", job->operation,

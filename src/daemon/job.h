@@ -42,11 +42,14 @@ Job *job_new(Manager *m, const char *operation, uid_t uid, const char *object,
 /* Between 0 and 1; called not more than five times a second. */
 void job_progress(Job *job, double progress);
 
-/* What a finished job has made. */
+/* What a finished job has made, or removed. */
 typedef struct JobResult {
-        const char *path; /* of the image */
+        const char *path; /* of the image; NULL: none */
         const char *image;
         const char *name; /* NULL: none */
+        bool pruned;      /* the rest is given */
+        char **containers, **images, **untagged;
+        uint64_t reclaimed;
 } JobResult;
 
 /* Ends the job: with `error`, or with a result. Its object stays some seconds. */

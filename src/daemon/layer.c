@@ -53,6 +53,22 @@ int layers_unuse(Manager *m, char *const *layers) {
         return result;
 }
 
+void layers_count_images(Manager *m) {
+        MAP_FOREACH(slot, &m->layers) {
+                Layer *layer = slot->value;
+
+                layer->n_images = 0;
+        }
+        LIST_FOREACH(image, m->image_list, links) {
+                for (char **id = image->record->layers; *id; id++) {
+                        Layer *layer = map_get(&m->layers, *id);
+
+                        if (layer)
+                                layer->n_images++;
+                }
+        }
+}
+
 void layer_set_size(Manager *m, const char *id, uint64_t size) {
         Layer *layer = map_get(&m->layers, id);
         Error e = ERROR_INIT;

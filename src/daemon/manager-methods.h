@@ -12,5 +12,11 @@ int manager_method_create(sd_bus_message *message, void *userdata, sd_bus_error 
 /* import.c */
 int manager_method_import(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
+/* prune.c */
+int manager_method_prune(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
+/* disk-usage.c */
+int manager_method_get_disk_usage(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
 /* permissions.c */
 int manager_method_get_permissions(sd_bus_message *message, void *userdata, sd_bus_error *error);

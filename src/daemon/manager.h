@@ -23,6 +23,7 @@
 typedef struct Caller Caller;
 typedef struct Check Check;
 typedef struct Container Container;
+typedef struct DiskUsage DiskUsage;
 typedef struct Exec Exec;
 typedef struct Image Image;
 typedef struct Job Job;
@@ -75,6 +76,7 @@ typedef struct Manager {
         sd_event_source *disk_timer; /* when users' containers are counted again (disk.c) */
         Worker *disk_worker;         /* counts one */
         bool disk_counted;           /* once since the start */
+        DiskUsage *disk_usage;       /* being counted */
         bool exported;               /* the objects are on the bus */
         bool ending;                 /* everything is freed, nothing is removed from the store */
 } Manager;

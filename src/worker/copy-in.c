@@ -26,14 +26,9 @@ static void rename_done(Rename *rename) {
 
 /* The name without slashes and "." at its beginning. */
 static const char *skip_root(const char *name) {
-        for (;;) {
-                if (name[0] == '/')
-                        name++;
-                else if (name[0] == '.' && (name[1] == '/' || name[1] == '\0'))
-                        name++;
-                else
-                        return name;
-        }
+        while (name[0] == '/' || (name[0] == '.' && (name[1] == '/' || name[1] == '\0')))
+                name++;
+        return name;
 }
 
 /* What is left of `name` after the component `first`, or NULL when it begins with another one. */
