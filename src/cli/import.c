@@ -40,12 +40,35 @@ static int send(Client *client, const ImportArguments *a, int fd, char **ret) {
         return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") : 0;
 }
 
-int import_archive(Client *client, const ImportArguments *a, JobResult *ret) {
-        bool from_stdin = !a->file || streq(a->file, "-");
-        _cleanup_free_ char *path = NULL, *what = NULL;
-        _cleanup_close_ int fd = -EBADF;
+/* `file` is what the user calls the archive. */
+static int import_from(Client *client, const ImportArguments *a, int fd, const char *file,
+                       JobResult *ret) {
+        _cleanup_free_ char *path = NULL, *what = strf("Reading %s", file);
         uint64_t size = 0;
         struct stat st;
+        int r;
+
+        if (!what)
+                return report_errno(client, ENOMEM, "cannot go on");
+        if (fstat(fd, &st) < 0)
+                return report_errno(client, errno, file);
+        if (S_ISREG(st.st_mode))
+                size = (uint64_t)st.st_size;
+        r = job_watch(client);
+        if (r == 0)
+                r = send(client, a, fd, &path);
+        return r != 0 ? r :
+                        job_wait_for_bytes(client, path, a->quiet ? NULL : what,
+                                           *a->name ? a->name : NULL, size, ret);
+}
+
+int import_stream(Client *client, const ImportArguments *a, int fd, JobResult *ret) {
+        return import_from(client, a, fd, *a->name ? a->name : "the image", ret);
+}
+
+int import_archive(Client *client, const ImportArguments *a, JobResult *ret) {
+        bool from_stdin = !a->file || streq(a->file, "-");
+        _cleanup_close_ int fd = -EBADF;
         int r = client_require_local(client, "reading an archive");
 
         if (r != 0)
@@ -54,17 +77,7 @@ int import_archive(Client *client, const ImportArguments *a, JobResult *ret) {
                 return report(client, "cowardly refusing to read an archive from a terminal");
         fd = from_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) :
                           open(a->file, O_RDONLY | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fd < 0)
                 return report_errno(client, errno, from_stdin ? "standard input" : a->file);
-        if (S_ISREG(st.st_mode))
-                size = (uint64_t)st.st_size;
-        what = strf("Reading %s", from_stdin ? "standard input" : a->file);
-        if (!what)
-                return report_errno(client, ENOMEM, "cannot go on");
-        r = job_watch(client);
-        if (r == 0)
-                r = send(client, a, fd, &path);
-        return r != 0 ? r :
-                        job_wait_for_bytes(client, path, a->quiet ? NULL : what,
-                                           *a->name ? a->name : NULL, size, ret);
+        return import_from(client, a, fd, from_stdin ? "standard input" : a->file, ret);
 }

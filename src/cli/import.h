@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Giving an archive to the daemon, which import and load do. */
+/* Giving an archive to the daemon, which import, load and pull do. */
 
 #include "cli/job.h"
 
@@ -15,3 +15,6 @@ typedef struct ImportArguments {
 } ImportArguments;
 
 int import_archive(Client *client, const ImportArguments *arguments, JobResult *ret);
+
+/* The same with a descriptor, not closed, instead of a file. */
+int import_stream(Client *client, const ImportArguments *arguments, int fd, JobResult *ret);

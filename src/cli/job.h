@@ -8,8 +8,8 @@
 #include "cli/client.h"
 
 typedef struct JobResult {
-        char *image; /* id */
-        char *name;  /* of the image, or NULL */
+        char *image;                             /* id */
+        char *name;                              /* of the image, or NULL */
         char **containers, **images, **untagged; /* removed */
         uint64_t reclaimed;                      /* bytes */
 } JobResult;

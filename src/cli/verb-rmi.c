@@ -13,7 +13,8 @@
 static bool force;
 
 static const Option options[] = {
-        {"f force", NULL, "Also an image of stopped containers, or with all its names; a missing one is no error",
+        {"f force", NULL,
+         "Also an image of stopped containers, or with all its names; a missing one is no error",
          option_bool, &force},
         {},
 };

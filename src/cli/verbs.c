@@ -18,13 +18,14 @@ const Option common_options[] = {
 };
 
 const Verb *const verbs[] = {
-        &verb_run,     &verb_create,       &verb_start, &verb_stop,    &verb_restart, &verb_kill,
-        &verb_pause,   &verb_unpause,      &verb_wait,  &verb_rm,      &verb_rename,  &verb_update,
-        &verb_exec,    &verb_attach,       &verb_logs,  &verb_top,     &verb_stats,   &verb_ps,
-        &verb_port,    &verb_inspect,      &verb_diff,  &verb_cp,      &verb_commit,  &verb_import,
-        &verb_export,  &verb_images,       &verb_save,  &verb_load,    &verb_tag,     &verb_rmi,
-        &verb_history, &verb_system_prune, &verb_mount, &verb_unmount, &verb_events,  &verb_info,
-        &verb_version, &verb_complete,     NULL,
+        &verb_run,    &verb_create,  &verb_start,  &verb_stop, &verb_restart, &verb_kill,
+        &verb_pause,  &verb_unpause, &verb_wait,   &verb_rm,   &verb_rename,  &verb_update,
+        &verb_exec,   &verb_attach,  &verb_logs,   &verb_top,  &verb_stats,   &verb_ps,
+        &verb_port,   &verb_inspect, &verb_diff,   &verb_cp,   &verb_commit,  &verb_import,
+        &verb_export, &verb_images,  &verb_save,   &verb_load, &verb_pull,    &verb_push,
+        &verb_login,  &verb_logout,  &verb_tag,    &verb_rmi,  &verb_history, &verb_system_prune,
+        &verb_mount,  &verb_unmount, &verb_events, &verb_info, &verb_version, &verb_complete,
+        NULL,
 };
 
 const GroupedVerb grouped_verbs[] = {
@@ -61,6 +62,8 @@ const GroupedVerb grouped_verbs[] = {
         {"image", "load", &verb_load},
         {"image", "ls list", &verb_images},
         {"image", "prune", &verb_image_prune},
+        {"image", "pull", &verb_pull},
+        {"image", "push", &verb_push},
         {"image", "rm remove", &verb_rmi},
         {"image", "save", &verb_save},
         {"image", "tag", &verb_tag},

@@ -9,7 +9,7 @@
 
 struct Layer {
         char id[ID_LENGTH + 1];
-        unsigned n_users; /* images and containers */
+        unsigned n_users;  /* images and containers */
         unsigned n_images; /* of them, images; as layers_count_images() found */
         bool counted;
         uint64_t size; /* bytes; 0 until counted */

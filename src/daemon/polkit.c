@@ -17,11 +17,10 @@
 #define POLKIT_INTERACTIVE 1U
 
 const char *const authorize_actions[] = {
-        ACTION_RUN,          ACTION_RUN_PRIVILEGED, ACTION_LIFECYCLE,
-        ACTION_EXEC,         ACTION_INSPECT,        ACTION_REMOVE,
-        ACTION_VOLUME,       ACTION_MOUNT,          ACTION_COMMIT,
-        ACTION_LIMIT,        ACTION_IMAGE_IMPORT,   ACTION_IMAGE_EXPORT,
-        ACTION_IMAGE_REMOVE, ACTION_IMAGE_PRUNE, ACTION_JOB_CANCEL,     NULL,
+        ACTION_RUN,          ACTION_RUN_PRIVILEGED, ACTION_LIFECYCLE,    ACTION_EXEC,
+        ACTION_INSPECT,      ACTION_REMOVE,         ACTION_VOLUME,       ACTION_MOUNT,
+        ACTION_COMMIT,       ACTION_LIMIT,          ACTION_IMAGE_IMPORT, ACTION_IMAGE_EXPORT,
+        ACTION_IMAGE_REMOVE, ACTION_IMAGE_PRUNE,    ACTION_JOB_CANCEL,   NULL,
 };
 
 int polkit_check(Manager *m, sd_bus_slot **slot, const char *sender, const char *action,
