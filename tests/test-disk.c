@@ -156,6 +156,13 @@ static void test_rmi(void) {
                 {"mydocker rmi mine", 1, "",
                  "Error: conflict: unable to delete " HEX12
                  " (must be forced) - image is being used by stopped container " HEX12 "\n"},
+                {"mydocker commit -m said -a me c told; mydocker image inspect told | python3 -c 'import json, sys;"
+                 " i = json.load(sys.stdin)[0]; print(i[\"Comment\"], i[\"Author\"], i[\"RepoTags\"], i[\"RepoDigests\"],"
+                 " i[\"Config\"][\"Env\"], i[\"Size\"] == i[\"VirtualSize\"], i[\"Os\"], i[\"RootFS\"][\"Type\"])'; mydocker rmi told",
+                 0,
+                 "sha256:" HEX64
+                 "\nsaid me ['told:latest'] [] ['A=b'] True linux layers\nUntagged: *",
+                 ""},
                 {"mydocker rmi -f mine", 0, "Untagged: mine:latest\nDeleted: sha256:" HEX64 "\n",
                  ""},
                 /* The container still has all it needs, and so has an image of it. */

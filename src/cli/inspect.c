@@ -300,6 +300,24 @@ int inspect_container(const Container *container, Json *config, Json **ret) {
         return 0;
 }
 
+/* What the newest step of its history says. */
+static int add_origin(Json *json, Json *config) {
+        const char *comment = NULL, *author = NULL;
+        Json *history = NULL, *step;
+        size_t n;
+
+        if (config && json_get_array(config, "history", &history) > 0) {
+                n = json_object_array_length(history);
+                step = n > 0 ? json_object_array_get_idx(history, n - 1) : NULL;
+                if (step && json_object_is_type(step, json_type_object)) {
+                        (void)json_peek_string(step, "comment", &comment);
+                        (void)json_peek_string(step, "author", &author);
+                }
+        }
+        TRY(json_add_string(json, "Comment", comment ?: ""));
+        return json_add_string(json, "Author", author ?: "");
+}
+
 static int fill_image(Json *json, const Image *image, Json *config) {
         _cleanup_free_ char *id = strf("sha256:%s", image->id);
         const char *architecture = NULL, *os = NULL;
@@ -309,8 +327,12 @@ static int fill_image(Json *json, const Image *image, Json *config) {
                 return -ENOMEM;
         TRY(json_add_string(json, "Id", id));
         TRY(add_list(json, "RepoTags", image->names));
+        TRY(add_list(json, "RepoDigests", NULL));
+        TRY(json_add_string(json, "Parent", ""));
+        TRY(add_origin(json, config));
         TRY(add_time(json, "Created", image->created));
         TRY(json_add_int(json, "Size", (int64_t)image->size));
+        TRY(json_add_int(json, "VirtualSize", (int64_t)image->size));
         if (config) {
                 (void)json_peek_string(config, "architecture", &architecture);
                 (void)json_peek_string(config, "os", &os);
