@@ -202,10 +202,11 @@ static void test_umoci(void) {
                " diff ours.list theirs.list && rm -r ours ours.list");
         expect(0, NULL, NULL,
                "set -e; rm -r bundle/rootfs/data/old; rm bundle/rootfs/data/new; echo changed > bundle/rootfs/data/added;"
+               "touch -d @1600000000 bundle/rootfs/data/added bundle/rootfs/data;"
                "umoci repack --image layout:changed bundle;"
                "umoci config --image layout:changed --config.cmd cat --config.cmd /data/added;"
                "umoci rm --image layout:ours:two; umoci gc --layout layout; tar -C layout -cf made.tar oci-layout blobs index.json");
-        /* Its times are whole seconds, and it leaves the root directory alone. */
+        /* It rounds times to whole seconds, and leaves the root directory alone. */
         expect(0, "sha256:*", "", "mydocker import made.tar changed");
         expect(0, "changed\n", "", "mydocker run --rm changed");
         expect(0, "a\nadded\nfifo\nhard\n", "", "mydocker run --rm changed ls /data");
