@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "shared/fault.h"
 #include "shared/fd.h"
@@ -11,6 +12,9 @@
 #include "store/store.h"
 
 #define NAMES_FILE "names.json"
+
+/* Ten seconds. */
+#define LOCK_TRIES 500
 
 Store *store_free(Store *store) {
         if (!store)
@@ -28,7 +32,24 @@ Store *store_free(Store *store) {
         return NULL;
 }
 
+/* A daemon that was killed keeps its lock as long as one of its threads waits for the disk: nothing ends a
+ * sync(2) that has begun. */
+static int take_lock(int fd) {
+        const struct timespec interval = {.tv_nsec = 20 * 1000 * 1000};
+
+        for (unsigned i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+                if (errno != EWOULDBLOCK)
+                        return -errno;
+                if (i >= LOCK_TRIES)
+                        return -EBUSY;
+                nanosleep(&interval, NULL);
+        }
+        return 0;
+}
+
 static int open_state_dir(Store *store, const char *path, Error *e) {
+        int r;
+
         if (mkdir(path, 0700) < 0 && errno != EEXIST)
                 return error_set(e, errno, "store", "cannot make %s", path);
         store->path = realpath(path, NULL);
@@ -37,9 +58,9 @@ static int open_state_dir(Store *store, const char *path, Error *e) {
         store->fd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (store->fd < 0)
                 return error_set(e, errno, "store", "cannot open %s", path);
-        if (flock(store->fd, LOCK_EX | LOCK_NB) < 0)
-                return error_set(e, errno == EWOULDBLOCK ? EBUSY : errno, "store",
-                                 "%s is used by another mydockerd", path);
+        r = take_lock(store->fd);
+        if (r < 0)
+                return error_set(e, r, "store", "%s is used by another mydockerd", path);
         /* Images hold set-user-id programs, which nobody on the host may reach. */
         if (fchmod(store->fd, 0700) < 0)
                 return error_set(e, errno, "store", "cannot change the mode of %s", path);
