@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -363,6 +364,103 @@ static void test_stream(void) {
         }
 }
 
+/* The programs that read and write archives for the daemon. */
+static bool worker_runs(void) {
+        return shell(NULL, NULL, "pgrep -P %d -x mydocker-worker > /dev/null", (int)daemon_pid()) ==
+               0;
+}
+
+static bool all_is_read(int pipe) {
+        int waiting = 0;
+
+        g_assert_cmpint(ioctl(pipe, FIONREAD, &waiting), ==, 0);
+        return waiting == 0;
+}
+
+static void cancel_import(const char *file) {
+        g_autoptr(GUnixFDList) fds = NULL;
+        g_autoptr(GVariant) reply = NULL, streams = NULL, results = NULL;
+        g_autofree char *job = NULL, *contents = NULL, *error_name = NULL, *image = NULL;
+        g_autoptr(GError) error = NULL;
+        gint32 handle;
+        gsize size;
+        int fd;
+
+        reply = bus_try(bus, NULL, &fds, &error, NULL, "Import", "('canceled', @a{sv} {})");
+        g_assert_no_error(error);
+        g_variant_get(reply, "(o@a{sv})", &job, &streams);
+        g_assert_true(g_variant_lookup(streams, "stdin", "h", &handle));
+        fd = g_unix_fd_list_get(fds, handle, NULL);
+        g_assert_true(g_file_get_contents(file, &contents, &size, NULL));
+        for (gsize done = 0; done < size / 2;) {
+                ssize_t n = write(fd, contents + done, size / 2 - done);
+
+                g_assert_cmpint(n, >, 0);
+                done += n;
+        }
+        WAIT_UNTIL(all_is_read(fd));
+        bus_check_property(job, "State", "'running'");
+        CHECK(worker_runs());
+
+        g_variant_unref(bus_call(job, "Cancel", "(@a{sv} {},)"));
+        results = job_finish(job, &error_name);
+        CHECK(!results);
+        check_text(file, error_name, ERROR_MYDOCKER("Cancelled"));
+        bus_check_property(job, "State", "'canceled'");
+        image = image_find("canceled");
+        CHECK(!image);
+        /* What it had unpacked is deleted by another one. */
+        WAIT_UNTIL(shell(NULL, NULL, "cd %s/state && ls -A staging trash intents | grep -q '[^:]$'",
+                         sandbox_dir()) != 0);
+        WAIT_UNTIL(!worker_runs());
+        close(fd);
+}
+
+/* In the middle, while the client still holds the stream: of a root file system, which is unpacked as it comes, and
+ * of an image, which is kept until its end is there. */
+static void test_cancel_import(void) {
+        g_autofree char *layers = NULL;
+
+        shell(&layers, NULL, "ls %s/state/layers", sandbox_dir());
+        expect(0, "", "", "mydocker save --format docker-archive busybox | gzip -1 > image.tar.gz");
+        cancel_import("busybox.tar");
+        cancel_import("image.tar.gz");
+        bus_check_property(NULL, "ImagesCount", "1");
+        expect(0, layers, "", "ls %s/state/layers", sandbox_dir());
+        expect(0, "", "", "rm image.tar.gz");
+}
+
+/* A reader cancels by going away; until then it keeps the layers of an image that is removed. */
+static void test_cancel_save(void) {
+        static const char *const formats[] = {"docker-archive", "oci-archive", "rootfs"};
+        g_autofree char *layers = NULL;
+
+        shell(&layers, NULL, "ls %s/state/layers", sandbox_dir());
+        for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+                g_autofree char *image = image_import("busybox.tar", "canceled", NULL);
+                g_autoptr(GUnixFDList) fds = NULL;
+                g_autoptr(GVariant) reply = NULL;
+                g_autoptr(GError) error = NULL;
+                char begin[512];
+                gint32 handle;
+                int fd;
+
+                reply = bus_try(bus, NULL, &fds, &error, image, "Save", "({'format': <%s>},)",
+                                formats[i]);
+                g_assert_no_error(error);
+                g_variant_get(reply, "(h)", &handle);
+                fd = g_unix_fd_list_get(fds, handle, NULL);
+                g_clear_object(&fds);
+                g_assert_cmpint(read(fd, begin, sizeof(begin)), >, 0);
+                CHECK(worker_runs());
+                image_remove("canceled");
+                close(fd);
+                WAIT_UNTIL(!worker_runs());
+                expect(0, layers, "", "ls %s/state/layers", sandbox_dir());
+        }
+        expect(0, "saved\n", "", "mydocker run --rm busybox echo saved");
+}
+
 static void test_names(void) {
         g_autofree char *error_name = NULL, *image = NULL;
 
@@ -434,6 +532,8 @@ int main(int argc, char *argv[]) {
         harness_add("/archives/known", test_known);
         harness_add("/archives/hostile-manifests", test_hostile_manifests);
         harness_add("/archives/stream", test_stream);
+        harness_add("/archives/cancel-import", test_cancel_import);
+        harness_add("/archives/cancel-save", test_cancel_save);
         harness_add("/archives/names", test_names);
         harness_add("/archives/full-disk", test_full_disk);
         return harness_run();
