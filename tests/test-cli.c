@@ -161,6 +161,8 @@ static void test_tables(void) {
                 {"mydocker ps -a --format '{{.Names}}'", 0, "new\ndone\nold\n", ""},
                 {"mydocker ps -l --format '{{.Names}}'", 0, "new\n", ""},
                 {"mydocker ps -n 2 --format '{{.Names}}'", 0, "new\ndone\n", ""},
+                {"mydocker ps -aq -n -1 | wc -l", 0, "3\n", ""},
+                {"mydocker ps -q -n -1 | wc -l", 0, "2\n", ""},
                 {"mydocker ps --format '{{.Command}}'", 0,
                  "\"sleep 1000 1000 100…\"\n\"sleep 1000\"\n", ""},
                 {"mydocker ps --no-trunc --format '{{.Command}}'", 0,

@@ -125,7 +125,24 @@ static void test_host(void) {
                 {0, "*sleep 1000\n", "", "top web"},
                 {0, "sha256:" HEX64 "\n", "", "commit web mine"},
                 {0, "Untagged: mine:latest\nDeleted: sha256:" HEX64 "\n", "", "rmi mine"},
-                {125, "", NOT_THERE("running in the foreground", "run"), "run --rm busybox true"},
+                /* By time and number, of what is read without a descriptor. */
+                {0, "", "err\n", "logs -n 1 web"},
+                {0, "out\n", "err\n", "logs -n 2 --since 1h web"},
+                {0, "", "", "logs --until 1h web"},
+                {0, "", "", "logs -n 0 web"},
+                /* In the foreground output comes from the log; the removal waits for that. */
+                {4, "one\n", "two\n",
+                 "run --rm --name fore busybox sh -c 'echo one; sleep 0.3; echo two >&2; exit 4'"},
+                {0, "part", "", "run --rm --name fore busybox printf part"},
+                {1, "", "Error: No such container: fore\n", "rm fore"},
+                {0, "kept\n", "", "run --name fore busybox echo kept"},
+                {0, "kept\n", "", "logs fore"},
+                {0, "fore\n", "", "rm fore"},
+                {127, "", "*nonesuch*", "run --rm --name fore busybox nonesuch"},
+                {1, "", "Error: No such container: fore\n", "rm fore"},
+                {125, "", NOT_THERE("running with -i or -t", "run"), "run --rm -i busybox true"},
+                {125, "", NOT_THERE("running in the foreground without a log file", "run"),
+                 "run --log-driver none busybox true"},
                 {125, "", NOT_THERE("exec with -d, -i or -t", "exec"), "exec -i web cat"},
                 {125, "", NOT_THERE("exec with -d, -i or -t", "exec"), "exec -d web sleep 1000"},
                 {1, "", NOT_THERE("attach", "attach"), "attach web"},
@@ -144,6 +161,11 @@ static void test_host(void) {
         for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
                 expect(cases[i].status, cases[i].out, cases[i].err, FAR "%s", cases[i].command);
         expect(0, "-xT -- alice@far systemd-stdio-bridge\n", "", "cat ssh.arguments");
+        expect(0, "ready\nhup\n", "",
+               FAR "run --rm --name fore busybox sh -c 'trap \"echo hup; exit 5\" HUP; echo ready;"
+                   " while :; do sleep 0.05; done' > out & pid=$!;"
+                   " until grep -q ready out; do sleep 0.05; done; kill -HUP $pid; wait $pid;"
+                   " test $? = 5; cat out; rm out; ! mydocker inspect fore > /dev/null 2>&1");
 
         expect(0, "", "", "printf '#!/bin/sh\\nexit 255\\n' > ssh/ssh");
         expect(1, "",

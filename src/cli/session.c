@@ -221,12 +221,10 @@ static void pass_on(Session *session, int number) {
                                        session->interface, "Kill", NULL, NULL, "ia{sv}", number, 0);
 }
 
-/* Whether the user wants us to end, whatever becomes of the process: a container's first process ignores signals that
- * it does not handle. */
-static bool is_insisting(Session *session, int number) {
+bool session_is_insisting(int number, int *n_interrupts) {
         if (number != SIGINT && number != SIGTERM)
                 return false;
-        if (++session->n_interrupts < INTERRUPTS_MAX)
+        if (++*n_interrupts < INTERRUPTS_MAX)
                 return false;
         fprintf(stderr, "got %d SIGTERM/SIGINTs, forcefully exiting\n", INTERRUPTS_MAX);
         return true;
@@ -242,7 +240,8 @@ static void handle_signal(Session *session, int number) {
         }
         if (proxy)
                 pass_on(session, number);
-        if ((!proxy || is_insisting(session, number)) && session->end == SESSION_RUNNING) {
+        if ((!proxy || session_is_insisting(number, &session->n_interrupts)) &&
+            session->end == SESSION_RUNNING) {
                 session->end = SESSION_KILLED;
                 session->status = 128 + number;
         }
@@ -255,21 +254,27 @@ static void handle_signals(Session *session) {
                 handle_signal(session, (int)info.ssi_signo);
 }
 
-static int open_signals(Session *session) {
+int session_block_signals(sigset_t *ret) {
         static const int numbers[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
                                       SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
         struct sigaction action;
-        sigset_t set;
 
-        sigemptyset(&set);
+        sigemptyset(ret);
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
                 /* What nohup(1) or a shell lets us ignore stays ignored. */
                 if (sigaction(numbers[i], NULL, &action) >= 0 && action.sa_handler != SIG_IGN)
-                        sigaddset(&set, numbers[i]);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                        sigaddset(ret, numbers[i]);
+        if (sigprocmask(SIG_BLOCK, ret, NULL) < 0)
                 return -errno;
         /* Of writing to a process that has closed its end we want to hear as an error. */
         signal(SIGPIPE, SIG_IGN);
+        return 0;
+}
+
+static int open_signals(Session *session) {
+        sigset_t set;
+
+        TRY(session_block_signals(&set));
         session->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         return session->signal_fd < 0 ? -errno : 0;
 }

@@ -4,6 +4,8 @@
 /* Being connected to a process in a container, from just before it starts until it ends: its streams, its terminal,
  * signals for it, and how it ended. */
 
+#include <signal.h>
+
 #include "cli/client.h"
 #include "cli/relay.h"
 
@@ -66,3 +68,11 @@ int session_watch(Session *session);
 /* Relays until the end, with our terminal raw if session->tty and it is one. Return: the exit status of the command: that
  * of the process, 0 when detached, 128 and the signal when killed by one, or a failure, which is reported. */
 int session_run(Session *session);
+
+/* Blocks the signals that are passed on to the process, to be taken with signalfd(2) or sigtimedwait(2), and SIGWINCH; and
+ * has SIGPIPE ignored. Return: 0 or a negative errno. */
+int session_block_signals(sigset_t *ret);
+
+/* Whether the user wants us to end, which is said then, whatever becomes of the process: a container's first process
+ * ignores signals that it does not handle. *n_interrupts counts the signals to end. */
+bool session_is_insisting(int number, int *n_interrupts);

@@ -7,13 +7,14 @@
 #include "cli/containers.h"
 #include "cli/human.h"
 #include "cli/log-lines.h"
+#include "cli/log-reader.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
 #include "shared/error.h"
 #include "shared/process.h"
 #include "shared/strutil.h"
 
-#define NONE UINT64_MAX
+#define NONE LOG_READER_ALL
 #define POLL_INTERVAL_US 1000000
 
 static int parse_tail(const char *value, void *target);
@@ -89,32 +90,6 @@ static int open_logs(Client *client, const char *path, const char *operand, LogL
         return r < 0 ? report_errno(client, r, "cannot read the log") : 0;
 }
 
-/* One piece of the log, from *cursor on. */
-static int read_piece(Client *client, const char *path, const char *operand, char **cursor,
-                      LogLines *lines, bool *end) {
-        _cleanup_message_ sd_bus_message *reply = NULL;
-        const void *data;
-        const char *next;
-        size_t size;
-        int at_end;
-        int r = client_call(client, operand, path, CONTAINER_INTERFACE, "ReadLogs", &reply,
-                            "sua{sv}", *cursor, 0, 0);
-
-        if (r != 0)
-                return r;
-        r = sd_bus_message_read_array(reply, 'y', &data, &size);
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "sb", &next, &at_end);
-        if (r >= 0)
-                r = log_lines_feed(lines, data, size);
-        if (r >= 0)
-                r = free_and_strdup(cursor, next);
-        if (r < 0)
-                return report_errno(client, r, "cannot read the log");
-        *end = at_end;
-        return 0;
-}
-
 static int still_runs(Client *client, const char *path, const char *operand, bool *ret) {
         Container c = {};
         int r = container_get(client, path, operand, &c);
@@ -126,22 +101,26 @@ static int still_runs(Client *client, const char *path, const char *operand, boo
 
 /* For another machine, where no descriptor gets to. */
 static int read_logs(Client *client, const char *path, const char *operand, LogLines *lines) {
-        _cleanup_free_ char *cursor = strdup("");
-        bool end = false, running = true;
-        int r = 0;
+        _cleanup_log_reader_ LogReader reader = {
+                .client = client, .path = path, .operand = operand, .lines = lines, .tail = tail};
+        _cleanup_free_ char *first = NULL, *last = NULL;
+        bool running = true;
+        int r;
 
-        if (tail != NONE || since != NONE || until != NONE)
-                return report(client, "--tail, --since and --until do not work over --host");
-        while (cursor && r == 0 && !(end && !(follow && running))) {
-                if (end) {
-                        usleep(POLL_INTERVAL_US);
-                        /* First this, then what came before: nothing of its last words is missed. */
-                        r = still_runs(client, path, operand, &running);
-                }
+        if ((since != NONE && !(first = human_rfc3339(since))) ||
+            (until != NONE && until != 0 && !(last = human_rfc3339(until))))
+                return report_errno(client, ENOMEM, "cannot go on");
+        lines->since = first;
+        lines->until = last;
+        r = log_reader_read(&reader);
+        while (r == 0 && follow && running && (!last || now_realtime() <= until)) {
+                usleep(POLL_INTERVAL_US);
+                /* First this, then what came before: nothing of its last words is missed. */
+                r = still_runs(client, path, operand, &running);
                 if (r == 0)
-                        r = read_piece(client, path, operand, &cursor, lines, &end);
+                        r = log_reader_read(&reader);
         }
-        return cursor ? r : report_errno(client, ENOMEM, "cannot go on");
+        return r;
 }
 
 static int logs(Client *client, char **operands) {

@@ -23,12 +23,20 @@ static uint64_t last = UINT64_MAX;
 static const char *format;
 static char **filters;
 
+/* A negative number is as if none was given, as with docker, whose default is -1. */
+static int parse_last(const char *value, void *target) {
+        if (value[0] != '-' || !value[1] || value[1 + strspn(value + 1, "0123456789")])
+                return option_u64(value, target);
+        *(uint64_t *)target = UINT64_MAX;
+        return 0;
+}
+
 static const Option options[] = {
         {"a all", NULL, "Show all containers (default shows just running)", option_bool, &all},
         {"f filter", "filter", "Filter output based on conditions provided", option_list, &filters},
         {"format", "string", "Format output: table, json, or a template such as '{{.ID}}'",
          option_string, &format},
-        {"n last", "int", "Show n last created containers (includes all states)", option_u64,
+        {"n last", "int", "Show n last created containers (includes all states)", parse_last,
          &last},
         {"l latest", NULL, "Show the latest created container (includes all states)", option_bool,
          &latest},

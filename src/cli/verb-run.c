@@ -7,6 +7,7 @@
 #include "cli/attach.h"
 #include "cli/container-options.h"
 #include "cli/report.h"
+#include "cli/run-remote.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 
@@ -95,9 +96,8 @@ static int run(Client *client, char **operands) {
 
         if (detach)
                 return run_detached(client, operands);
-        r = client_require_local(client, "running in the foreground");
-        if (r != 0)
-                return r;
+        if (client->host)
+                return run_remote(client, operands, signal_proxy);
         if (container_options.tty && container_options.interactive && !isatty(STDIN_FILENO)) {
                 report(client, "the input device is not a TTY");
                 return 1;
