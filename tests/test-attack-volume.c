@@ -416,23 +416,27 @@ static void test_authorized_paths(void) {
 }
 
 /* A commit copies what lies in volumes: what the container could read there. */
-static void test_commit(void) {
-        g_autofree char *image = NULL;
-        int status;
+static void commit_and_look(void) {
+        int status = shell(NULL, NULL, AS_NOBODY "mydocker commit mine stolen");
+        g_autofree char *image = image_find("stolen");
 
-        make_data("data");
-        expect(0, NULL, "",
-               AS_NOBODY "mydocker run -d --name mine -v ./data:/data busybox sleep 1000");
-        attack_allow("action.id == 'org.mydocker.workspace.commit'",
-                     "org.mydocker.workspace.commit");
-        status = shell(NULL, NULL, AS_NOBODY "mydocker commit mine stolen");
-        image = image_find("stolen");
         CHECK((status == 0) == (image != NULL));
         if (image) {
                 expect(1, "", NULL, "mydocker run --rm stolen cat /data/roots");
                 image_remove("stolen");
         }
         expect(1, "", NULL, "grep -rqs the-secret-of-root \"$MYDOCKER_SANDBOX/state\"");
+}
+
+static void test_commit(void) {
+        make_data("data");
+        expect(0, NULL, "",
+               AS_NOBODY "mydocker run -d --name mine -v ./data:/data busybox sleep 1000");
+        attack_allow("action.id == 'org.mydocker.workspace.commit'",
+                     "org.mydocker.workspace.commit");
+        commit_and_look();
+        expect(0, NULL, "", AS_NOBODY "mydocker stop -t 0 mine");
+        commit_and_look();
         attack_forbid("org.mydocker.workspace.commit");
         expect(0, NULL, "", AS_NOBODY "mydocker rm -f mine");
         remove_data("data");
