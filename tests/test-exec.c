@@ -72,7 +72,7 @@ static void test_signals(void) {
         expect(9, "ready\ncaught\n", "",
                "mydocker exec target sh -c 'trap \"echo caught; exit 9\" USR1; echo ready; "
                "while :; do sleep 0.05; done' > out & pid=$!; "
-               "until grep -q ready out; do sleep 0.05; done; kill -USR1 $pid; wait $pid; status=$?; "
+               "until grep -qs ready out; do sleep 0.05; done; kill -USR1 $pid; wait $pid; status=$?; "
                "cat out; rm out; exit $status");
         /* The end of the container is that of all in it. */
         expect(137, "", "",
@@ -132,7 +132,7 @@ static void test_killed_clients(void) {
         for (int i = 0; i < 10; i++)
                 expect(0, "", NULL,
                        "mydocker exec -i target sh -c 'echo ready; cat' > out < /dev/zero & pid=$!; "
-                       "until grep -q ready out; do sleep 0.02; done; kill -KILL $pid; wait; rm out; true");
+                       "until grep -qs ready out; do sleep 0.02; done; kill -KILL $pid; wait; rm out; true");
         leaks_check(before);
         end_target();
 }

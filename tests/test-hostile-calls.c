@@ -128,6 +128,7 @@ static const Target *choose_target(void) {
 static bool is_typed(const char *name) {
         static const char *const names[] = {
                 "AccessDenied",
+                "FileNotFound",
                 "InteractiveAuthorizationRequired",
                 "InvalidArgs",
                 "LimitsExceeded",

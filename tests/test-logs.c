@@ -74,7 +74,7 @@ static void test_follow(void) {
         expect(0, "one\ntwo\nthree\n", "err\n",
                "mydocker run -d --name follow busybox sh -c 'echo one; until [ -e /tmp/go ]; do sleep 0.05; done; "
                "echo two; echo err >&2; sleep 0.3; echo three' > /dev/null; "
-               "mydocker logs -f follow > out 2> err & pid=$!; until grep -q one out; do sleep 0.05; done; "
+               "mydocker logs -f follow > out 2> err & pid=$!; until grep -qs one out; do sleep 0.05; done; "
                "mydocker exec follow touch /tmp/go; wait $pid; status=$?; cat out; cat err >&2; rm out err; exit $status");
         expect(0, "two\nthree\n", "err\n", "mydocker logs -f -n 3 follow");
         expect(0, NULL, "", "mydocker rm follow");

@@ -164,7 +164,7 @@ static void test_host(void) {
         expect(0, "ready\nhup\n", "",
                FAR "run --rm --name fore busybox sh -c 'trap \"echo hup; exit 5\" HUP; echo ready;"
                    " while :; do sleep 0.05; done' > out & pid=$!;"
-                   " until grep -q ready out; do sleep 0.05; done; kill -HUP $pid; wait $pid;"
+                   " until grep -qs ready out; do sleep 0.05; done; kill -HUP $pid; wait $pid;"
                    " test $? = 5; cat out; rm out; ! mydocker inspect fore > /dev/null 2>&1");
 
         expect(0, "", "", "printf '#!/bin/sh\\nexit 255\\n' > ssh/ssh");

@@ -100,9 +100,9 @@ static void test_attach(void) {
                "mkfifo hold; exec 9<> hold; "
                "mydocker attach --no-stdin cat > one < hold & one=$!; "
                "mydocker attach cat > two < hold & two=$!; "
-               "until grep -q first one && grep -q first two; do echo first >&9; sleep 0.1; done; "
+               "until grep -qs first one && grep -qs first two; do echo first >&9; sleep 0.1; done; "
                "echo second | timeout -s KILL 2 mydocker attach cat > three; "
-               "until grep -q second one && grep -q second two; do sleep 0.05; done; "
+               "until grep -qs second one && grep -qs second two; do sleep 0.05; done; "
                "kill -KILL $two $one; wait; rm hold");
         expect(0, "<first>\n<second>\n", "", "uniq one");
         expect(0, "<first>\n<second>\n", "", "uniq two; rm one two three");
@@ -253,7 +253,7 @@ static void test_signals(void) {
                 expect(0, "ready\nhup\n", "",
                        "mydocker run %s --name sig%d busybox sh -c 'trap \"echo hup; exit 5\" HUP; echo ready; "
                        "while :; do sleep 0.05; done' > out & pid=$!; "
-                       "until grep -q ready out; do sleep 0.05; done; kill -HUP $pid; wait $pid; test $? = 5; cat out; "
+                       "until grep -qs ready out; do sleep 0.05; done; kill -HUP $pid; wait $pid; test $? = 5; cat out; "
                        "rm out; mydocker rm -f sig%d > /dev/null 2>&1; true",
                        option, logged, logged);
                 /* Without the proxy it is the command alone that ends. */
