@@ -161,6 +161,13 @@ static void test_host(void) {
         for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
                 expect(cases[i].status, cases[i].out, cases[i].err, FAR "%s", cases[i].command);
         expect(0, "-xT -- alice@far systemd-stdio-bridge\n", "", "cat ssh.arguments");
+        /* Who completes passes the words of the line alone. */
+        for (guint i = 0; i < 2; i++)
+                expect(0, "busybox\nbusybox:latest\n", "",
+                       "MYDOCKER_TEST_BUS=$DBUS_SYSTEM_BUS_ADDRESS"
+                       " DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none PATH=$PWD/ssh:$PATH"
+                       " mydocker complete -- %s bus",
+                       i == 0 ? "--host=alice@far run" : "run -H alice@far");
         expect(0, "ready\nhup\n", "",
                FAR "run --rm --name fore busybox sh -c 'trap \"echo hup; exit 5\" HUP; echo ready;"
                    " while :; do sleep 0.05; done' > out & pid=$!;"

@@ -14,6 +14,19 @@ static void do_call(const char *path, const char *method, const char *arguments)
 
 #define NO_OPTIONS "(@a{sv} {},)"
 
+/* The command in the foreground stays to the last end. */
+static void test_foreground(void) {
+        expect(4, "1\n2\n3\n", "",
+               "mydocker run --name again --restart on-failure:2 busybox sh -c"
+               " 'echo run >> /runs; wc -l < /runs; exit 4'");
+        expect(0, "again\n", "", "mydocker rm again");
+        expect(0, "", "",
+               "mydocker run --name again --restart always busybox true & pid=$!;"
+               " until [ \"$(mydocker inspect -f '{{.RestartCount}}' again 2> /dev/null)\" -ge 1 ]"
+               " 2> /dev/null; do sleep 0.05; done; kill -0 $pid;"
+               " mydocker stop again > /dev/null; wait $pid; mydocker rm again > /dev/null");
+}
+
 static void restart_daemon(void) {
         daemon_kill(SIGTERM);
         daemon_start();
@@ -311,6 +324,7 @@ int main(int argc, char **argv) {
         harness_init(&argc, &argv);
         /* The first daemon has also started the supervisor, later ones have not. */
         restart_daemon();
+        harness_add("/restart-policy/foreground", test_foreground);
         harness_add("/restart-policy/words", test_words);
         harness_add("/restart-policy/on-failure", test_on_failure);
         harness_add("/restart-policy/always", test_always);

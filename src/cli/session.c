@@ -271,9 +271,11 @@ int session_block_signals(sigset_t *ret) {
         return 0;
 }
 
-static int open_signals(Session *session) {
+int session_open_signals(Session *session) {
         sigset_t set;
 
+        if (session->signal_fd >= 0)
+                return 0;
         TRY(session_block_signals(&set));
         session->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         return session->signal_fd < 0 ? -errno : 0;
@@ -442,7 +444,7 @@ static int finish(Session *session) {
 
 int session_run(Session *session) {
         bool raw = session->tty && session->relays[STDIN_FILENO] && isatty(STDIN_FILENO);
-        int r = open_signals(session);
+        int r = session_open_signals(session);
 
         if (r >= 0 && raw)
                 r = terminal_raw(STDIN_FILENO);

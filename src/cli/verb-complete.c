@@ -2,12 +2,15 @@
 
 /* mydocker complete: what the completions of the shells call */
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "cli/containers.h"
 #include "cli/verbs.h"
+#include "shared/fd.h"
 #include "shared/strutil.h"
 
 /* One candidate for each line, with a description after a tab if there is one. */
@@ -131,6 +134,24 @@ static void offer_values(const Option *option) {
                         puts(":files");
 }
 
+/* Takes the host that a word, or the one after it, names for its option. Nothing may ask for a password while a line is
+ * typed, so ssh does not get the terminal. */
+static void take_host(Client *client, const char *word, const char *next) {
+        static const Option *const tables[] = {common_options, NULL};
+        const char *equals = strchr(word, '=');
+        _cleanup_free_ char *name = strndup(word, strcspn(word, "="));
+        const Option *option = name ? options_find(tables, name) : NULL;
+        int fd;
+
+        if (!option || option->target != (void *)&common_host || !(equals || next))
+                return;
+        client->host = equals ? equals + 1 : next;
+        fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+        if (fd >= 0)
+                (void)ioctl(fd, TIOCNOTTY);
+        safe_close(fd);
+}
+
 /* `words` are those after the verb, the last of which is being typed. */
 static void complete_verb(Client *client, const Verb *verb, char **words) {
         const Option *tables[4] = {};
@@ -154,6 +175,8 @@ static void complete_verb(Client *client, const Verb *verb, char **words) {
                 }
                 options_ended = streq(word, "--");
                 option = options_find(tables, word);
+                if (words[2] || strchr(word, '='))
+                        take_host(client, word, words[1]);
                 if (!option || !option->argument || strchr(word, '='))
                         continue;
                 if (!words[2]) {
@@ -171,12 +194,13 @@ static void complete_verb(Client *client, const Verb *verb, char **words) {
 }
 
 /* Skips the options before the verb. */
-static char **skip_common(char **words) {
+static char **skip_common(Client *client, char **words) {
         static const Option *const tables[] = {common_options, NULL};
 
         while (words[0][0] == '-' && words[1]) {
                 const Option *option = options_find(tables, words[0]);
 
+                take_host(client, words[0], words[1]);
                 words++;
                 if (option && option->argument && words[1])
                         words++;
@@ -192,7 +216,7 @@ static int complete(Client *client, char **operands) {
         /* A completion that says what went wrong would be in the way. */
         if (!operands[0] || !freopen("/dev/null", "w", stderr))
                 return 0;
-        words = skip_common(operands);
+        words = skip_common(client, operands);
         if (!words[1]) {
                 if (words[0][0] == '-')
                         offer_options(tables, words[0]);

@@ -7,7 +7,7 @@
 #include "cli/attach.h"
 #include "cli/container-options.h"
 #include "cli/report.h"
-#include "cli/run-remote.h"
+#include "cli/run-log.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 
@@ -49,6 +49,8 @@ static int run_with_streams(Session *session, char **operands) {
         if (r != 0)
                 return r;
         r = session_add_streams(session, call);
+        if (r >= 0)
+                r = session_open_signals(session);
         if (r < 0)
                 return report_errno(client, r, "cannot make a message");
         r = container_options_send(client, call, operands, &session->path);
@@ -96,8 +98,8 @@ static int run(Client *client, char **operands) {
 
         if (detach)
                 return run_detached(client, operands);
-        if (client->host)
-                return run_remote(client, operands, signal_proxy);
+        if (run_needs_log(client))
+                return run_from_log(client, operands, signal_proxy);
         if (container_options.tty && container_options.interactive && !isatty(STDIN_FILENO)) {
                 report(client, "the input device is not a TTY");
                 return 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/run-remote.h"
+#include "cli/run-log.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,6 +17,7 @@
 /* How long to wait between looks at the log: longer and longer, since each is a round trip. */
 #define INTERVAL_MIN_MS 50L
 #define INTERVAL_MAX_MS 1000L
+#define INTERVAL_MAX_LOCAL_MS 200L
 
 /* Ctrl-C on a terminal ends ssh, too. A new connection goes on where the old one was. */
 static void reconnect(Client *client) {
@@ -61,7 +62,8 @@ static int follow(LogReader *reader, const sigset_t *signals, bool signal_proxy)
                 if (!running)
                         break;
                 number = await_signal(signals, interval);
-                interval = MIN(interval * 2, INTERVAL_MAX_MS);
+                interval =
+                        MIN(interval * 2, client->host ? INTERVAL_MAX_MS : INTERVAL_MAX_LOCAL_MS);
                 if (number == 0)
                         continue;
                 if (!signal_proxy || session_is_insisting(number, &n_interrupts))
@@ -100,14 +102,26 @@ static int start_and_follow(Client *client, char **operands, bool signal_proxy, 
         return r;
 }
 
-int run_remote(Client *client, char **operands, bool signal_proxy) {
+static bool has_log_file(void) {
         const char *driver = container_options.log_driver;
+
+        return !driver || streq(driver, "file");
+}
+
+bool run_needs_log(const Client *client) {
+        const ContainerOptions *o = &container_options;
+        bool restarts = o->restart && !streq(o->restart, "no") && !o->remove;
+
+        return client->host || (restarts && !o->interactive && !o->tty && has_log_file());
+}
+
+int run_from_log(Client *client, char **operands, bool signal_proxy) {
         _cleanup_free_ char *path = NULL;
         int r, removed;
 
         if (container_options.interactive || container_options.tty)
                 return client_require_local(client, "running with -i or -t");
-        if (driver && !streq(driver, "file"))
+        if (!has_log_file())
                 return client_require_local(client, "running in the foreground without a log file");
         /* Not before its log was read to the end. */
         container_options.keep = true;
