@@ -91,6 +91,58 @@ static void check_config(const char *image) {
         expect(0, "*the second one*", "", "mydocker history %s", image);
 }
 
+/* Several images in one archive, with layers in common: all of them, or none. */
+static void test_load_many(void) {
+        g_autofree char *before = NULL, *count = NULL;
+        static const ShellCase cases[] = {
+                {"podman save -q --multi-image-archive -o many.tar base two", 0, NULL, ""},
+                {"mydocker load -i many.tar | sort", 0,
+                 "Loaded image: localhost/base:latest\nLoaded image: localhost/two:latest\n", ""},
+                {"mydocker run --rm --entrypoint /bin/sh localhost/two -c 'echo two'", 0, "two\n",
+                 ""},
+                {"mydocker run --rm --entrypoint /bin/sh localhost/base -c 'echo base'", 0,
+                 "base\n", ""},
+                {"mydocker rmi localhost/base", 0, NULL, ""},
+                /* One is there, the other one is not. */
+                {"mydocker load < many.tar | sort", 0,
+                 "Loaded image: localhost/base:latest\nLoaded image: localhost/two:latest\n", ""},
+                {"mydocker rmi localhost/base localhost/two", 0, NULL, ""},
+                /* What is damaged comes last. */
+                {"mkdir x && tar -C x -xf many.tar && cd x && python3 -c '"
+                 "import json; m = json.load(open(\"manifest.json\"));"
+                 " m[-1][\"Layers\"][-1] = m[0][\"Layers\"][0] + \".none\";"
+                 " json.dump(m, open(\"manifest.json\", \"w\"))' && tar -cf ../bad.tar *",
+                 0, "", ""},
+                {"mydocker load -i bad.tar", 1, "", "Error: *a layer is missing\n"},
+                {"rm -r x bad.tar", 0, "", ""},
+                /* The same as an OCI layout. */
+                {"for i in base two; do skopeo --insecure-policy copy -q"
+                 " containers-storage:localhost/$i:latest oci:layout:example.org/$i:v1; done;"
+                 " tar -C layout -cf oci.tar . && mydocker load -i oci.tar",
+                 0, "Loaded image: example.org/base:v1\nLoaded image: example.org/two:v1\n", ""},
+                {"mydocker import oci.tar one:name", 1, "", "Error: *2 images*"},
+                {"mydocker rmi example.org/base:v1 example.org/two:v1", 0, NULL, ""},
+                /* A layer of the second one that is not what its digest says: the first one is unpacked by then. */
+                {"cd layout && python3 -c '"
+                 "import json\n"
+                 "def read(digest): return json.load(open(\"blobs/sha256/\" + digest[7:]))\n"
+                 "layer = read(json.load(open(\"index.json\"))[\"manifests\"][-1][\"digest\"])[\"layers\"][-1]\n"
+                 "with open(\"blobs/sha256/\" + layer[\"digest\"][7:], \"r+b\") as f: f.seek(-4, 2); f.write(b\"xxxx\")'"
+                 " && tar -cf ../oci.tar .",
+                 0, "", ""},
+                {"mydocker load -i oci.tar", 1, "", "Error: *"},
+                {"rm -r layout oci.tar many.tar", 0, "", ""},
+        };
+
+        build();
+        shell(&before, NULL, "ls %s/state/layers | wc -l", sandbox_dir());
+        RUN_SHELL_CASES(cases);
+        bus_check_property(NULL, "ImagesCount", "1");
+        WAIT_UNTIL((g_free(count), shell(&count, NULL, "ls %s/state/layers | wc -l", sandbox_dir()),
+                    g_str_equal(count, before)));
+        expect(0, NULL, NULL, "umount peers/root/overlay; true");
+}
+
 /* The same image in six forms is one image. */
 static void test_load(void) {
         static const struct {
@@ -121,7 +173,7 @@ static void test_load(void) {
         build();
         for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
                 g_autofree char *expected =
-                        cases[i].name ? g_strdup_printf("Loaded image: %s\n", cases[i].name) :
+                        cases[i].name ? g_strdup_printf("Loaded image: %s\n*", cases[i].name) :
                                         g_strdup("Loaded image ID: sha256:*\n");
 
                 g_test_message("%s", cases[i].what);
@@ -234,6 +286,7 @@ int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         prepare();
         harness_add("/interop/load", test_load);
+        harness_add("/interop/load-many", test_load_many);
         harness_add("/interop/save", test_save);
         harness_add("/interop/umoci", test_umoci);
         status = harness_run();

@@ -30,6 +30,8 @@ static const PropertyMap result_map[] = {
         {"containers", "as", offsetof(JobResult, containers)},
         {"images", "as", offsetof(JobResult, images)},
         {"untagged", "as", offsetof(JobResult, untagged)},
+        {"names", "as", offsetof(JobResult, names)},
+        {"unnamed", "as", offsetof(JobResult, unnamed)},
         {"reclaimed", "t", offsetof(JobResult, reclaimed)},
         {},
 };

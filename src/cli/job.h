@@ -8,10 +8,12 @@
 #include "cli/client.h"
 
 typedef struct JobResult {
-        char *image;                             /* id */
-        char *name;                              /* of the image, or NULL */
-        char **containers, **images, **untagged; /* removed */
-        uint64_t reclaimed;                      /* bytes */
+        char *image;                   /* id */
+        char *name;                    /* of the image, or NULL */
+        char **images;                 /* removed, or made */
+        char **containers, **untagged; /* removed */
+        char **names, **unnamed;       /* of the images that were made; those without any */
+        uint64_t reclaimed;            /* bytes */
 } JobResult;
 
 void job_result_done(JobResult *result);

@@ -22,10 +22,10 @@ static int load(Client *client, char **operands) {
         JobResult result = {};
         int r = import_archive(client, &arguments, &result);
 
-        if (r == 0 && !isempty(result.name))
-                printf("Loaded image: %s\n", result.name);
-        else if (r == 0)
-                printf("Loaded image ID: sha256:%s\n", result.image ?: "");
+        for (char **name = result.names; name && *name; name++)
+                printf("Loaded image: %s\n", *name);
+        for (char **id = result.unnamed; id && *id; id++)
+                printf("Loaded image ID: sha256:%s\n", *id);
         job_result_done(&result);
         return r;
 }
@@ -33,7 +33,7 @@ static int load(Client *client, char **operands) {
 const Verb verb_load = {
         .name = "load",
         .synopsis = "[OPTIONS]",
-        .summary = "Load an image from a tar archive or STDIN",
+        .summary = "Load images from a tar archive or STDIN",
         .options = options,
         .failure = 1,
         .run = load,

@@ -55,10 +55,10 @@ static void thaw(Commit *commit) {
                 log_error_object(LOG_ERR, &e, "Container %s stays frozen", c->record->name);
 }
 
-static void finish(Commit *commit, const Error *error, const char *path) {
+static void finish(Commit *commit, const Error *error, char *const *paths) {
         Container *c = commit->container;
-        const char *id = path ? path + strlen(PATH_IMAGES "/") : NULL;
-        JobResult result = {.path = path, .image = id, .name = commit->options.name};
+        const char *id = paths ? paths[0] + strlen(PATH_IMAGES "/") : NULL;
+        JobResult result = {.paths = paths, .image = id, .name = commit->options.name};
 
         thaw(commit);
         if (!error && commit->seals) {
@@ -93,12 +93,12 @@ static bool goes_on(Commit *commit, const Error *error) {
         return !error;
 }
 
-static void on_stored(const Error *error, const char *path, void *userdata) {
-        finish(userdata, error, path);
+static void on_stored(const Error *error, char *const *paths, void *userdata) {
+        finish(userdata, error, paths);
 }
 
 static int add_layer(Commit *commit, const char *layer, const char *what) {
-        ImageRecord *record = commit->intent.image;
+        ImageRecord *record = commit->intent.images[0].record;
         HistoryStep step = {
                 .created = record->created,
                 .created_by = (char *)what,
@@ -132,7 +132,7 @@ static int describe_process(Json *config, const ProcessSpec *process) {
 /* The new image is the container's, with what has come on top of it. */
 static int inherit(Commit *commit) {
         Container *c = commit->container;
-        ImageRecord *record = commit->intent.image;
+        ImageRecord *record = commit->intent.images[0].record;
         Image *base = map_get(&c->manager->images, c->record->image_id);
         _cleanup_json_ Json *config = NULL;
 
@@ -168,12 +168,14 @@ static int add_layers(Commit *commit) {
 }
 
 static int describe_image(Commit *commit, Error *e) {
-        commit->intent.image = image_record_new();
-        if (!commit->intent.image || inherit(commit) < 0 || add_layers(commit) < 0 ||
-            strv_extend(&commit->intent.names, commit->options.name) < 0)
+        ImageRecord *record = image_record_new();
+        IntentImage *image = record ? intent_add_image(&commit->intent, record, NULL) : NULL;
+
+        if (!image || inherit(commit) < 0 || add_layers(commit) < 0 ||
+            strv_extend(&image->names, commit->options.name) < 0)
                 return error_oom(e);
-        commit->intent.image->owner = commit->uid;
-        return image_config_change(commit->intent.image->config, commit->options.changes, e);
+        record->owner = commit->uid;
+        return image_config_change(record->config, commit->options.changes, e);
 }
 
 /* Everything is there. */

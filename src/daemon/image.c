@@ -230,19 +230,32 @@ int image_remove(Image *image, Error *e) {
         return 0;
 }
 
-int image_made(Manager *m, Intent *intent, char **ret_path, Error *e) {
-        Image *image;
+/* Whether the intent gave others names that this image had, or gave it some. */
+static bool names_differ(const Image *image, const Intent *intent) {
+        for (size_t i = 0; i < intent->n_images; i++) {
+                const IntentImage *made = &intent->images[i];
 
-        if (image_add(m, TAKE_PTR(intent->image), &image) < 0)
-                return error_oom(e);
-        /* Who lost a name: its list still has it. */
-        LIST_FOREACH(other, m->image_list, links) {
-                for (char **name = intent->names; other != image && name && *name; name++)
-                        if (strv_contains(other->names, *name)) {
-                                image_names_changed(other);
-                                break;
-                        }
+                for (char **name = made->names; name && *name; name++)
+                        if (strv_contains(image->names, *name) !=
+                            (image_by_name(image->manager, *name) == image))
+                                return true;
         }
-        *ret_path = strf("%s", image->path);
-        return *ret_path ? 0 : error_oom(e);
+        return false;
+}
+
+int images_made(Manager *m, Intent *intent, char ***ret_paths, Error *e) {
+        for (size_t i = 0; i < intent->n_images; i++) {
+                IntentImage *made = &intent->images[i];
+                Image *image;
+
+                if (made->record && image_add(m, TAKE_PTR(made->record), &image) < 0)
+                        return error_oom(e);
+                if (strv_consume(ret_paths, strf(PATH_IMAGES "/%s", made->id)) < 0)
+                        return error_oom(e);
+        }
+        /* The lists of those that were there already are as they were. */
+        LIST_FOREACH(image, m->image_list, links)
+        if (names_differ(image, intent))
+                image_names_changed(image);
+        return 0;
 }

@@ -62,9 +62,9 @@ int image_untag(Image *image, const char *name, Error *e);
 /* Removes it from the store and the bus and frees it. Return: 0 or a negative errno. */
 int image_remove(Image *image, Error *e);
 
-/* What an intent has made: the new image's object, and names that others lost. Takes the record out of
- * the intent. Return: 0 or a negative errno; *ret_path is to be freed. */
-int image_made(Manager *m, Intent *intent, char **ret_path, Error *e);
+/* What an intent has made: the new images' objects, and names that others lost. Takes the records out of
+ * the intent. Return: 0 or a negative errno; *ret_paths, of all its images in order, is to be freed. */
+int images_made(Manager *m, Intent *intent, char ***ret_paths, Error *e);
 
 /* Checks that `name` may be given to a new image. Return: 0, or -EEXIST with *e set. */
 int image_check_name(Manager *m, const char *name, bool replace, Error *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Import: a worker unpacks an archive into a staging directory, whose layers then become an image. */
+/* Import: a worker unpacks an archive into a staging directory, whose layers then become images. */
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,9 +9,9 @@
 #include "daemon/bus-util.h"
 #include "daemon/errors.h"
 #include "daemon/image-config.h"
+#include "daemon/import-images.h"
 #include "daemon/job.h"
 #include "daemon/manager-methods.h"
-#include "daemon/offload.h"
 #include "daemon/options.h"
 #include "daemon/quota.h"
 #include "daemon/staging.h"
@@ -44,269 +44,89 @@ typedef struct Import {
         Worker *worker;
         char *name; /* NULL: those of the archive */
         ImportOptions options;
-        Intent intent;
-        char **shared; /* layers of other images that this one has too, kept meanwhile */
-        char *path;    /* of the image, when it was there already */
-        char *told;    /* its name in the results; NULL: none */
+        Found found;
+        char **ids, **names, **unnamed; /* the results */
 } Import;
 
 static Import *import_free(Import *import) {
         if (!import)
                 return NULL;
-        if (import->shared && !import->manager->ending &&
-            layers_unuse(import->manager, import->shared) < 0)
+        if (import->found.shared && !import->manager->ending &&
+            layers_unuse(import->manager, import->found.shared) < 0)
                 log_warning("Layers that nobody uses are left");
-        strv_free(import->shared);
+        found_done(&import->found);
+        strv_free(import->ids);
+        strv_free(import->names);
+        strv_free(import->unnamed);
         import_options_done(&import->options);
-        intent_done(&import->intent);
         free(import->name);
-        free(import->path);
-        free(import->told);
         free(import);
         return NULL;
 }
 DEFINE_CLEANUP(Import *, import_free)
 
-static void finish(Import *import, const Error *error, const char *path) {
-        const char *id = path ? path + strlen(PATH_IMAGES "/") : NULL;
-        JobResult result = {.path = path, .image = id, .name = import->told};
+static void finish(Import *import, const Error *error, char *const *paths) {
+        JobResult result = {.paths = paths,
+                            .image = import->ids ? import->ids[0] : NULL,
+                            .name = import->names ? import->names[0] : NULL,
+                            .imported = true,
+                            .images = import->ids,
+                            .names = import->names,
+                            .unnamed = import->unnamed};
 
         job_finish(import->job, error, error ? NULL : &result);
         import_free(import);
 }
 
-static void on_stored(const Error *error, const char *path, void *userdata) {
-        finish(userdata, error, path);
+static void on_stored(const Error *error, char *const *paths, void *userdata) {
+        finish(userdata, error, paths);
 }
 
-static int unexpected(Error *e) {
-        return error_set(e, EBADMSG, "worker", "unexpected outcome of the import");
-}
+static int note_results(Import *import) {
+        const Intent *intent = &import->found.intent;
 
-/* How many layers from below, one upon the other, an image has in common with these. */
-static size_t count_common(const Image *image, char *const *diff_ids) {
-        char *const *own = image->record->diff_ids;
-        size_t n = 0;
+        for (size_t i = 0; i < intent->n_images; i++) {
+                const IntentImage *image = &intent->images[i];
 
-        while (own && own[n] && diff_ids[n] && streq(own[n], diff_ids[n]))
-                n++;
-        return n;
-}
-
-/* A layer that another image has upon the same ones is not kept twice. Upon others it may be unpacked
- * to something else: a directory that it only implies looks as below. */
-static int share_layers(Import *import) {
-        char **diff_ids = import->intent.image->diff_ids;
-        _cleanup_strv_free_ char **shared = NULL;
-        const Image *best = NULL;
-        size_t n = 0;
-
-        LIST_FOREACH(image, import->manager->image_list, links) {
-                size_t common = diff_ids ? count_common(image, diff_ids) : 0;
-
-                if (common > n) {
-                        best = image;
-                        n = common;
-                }
-        }
-        for (size_t i = 0; i < n; i++)
-                TRY(strv_extend(&shared, best->record->layers[i]));
-        TRY(layers_use(import->manager, shared));
-        import->shared = TAKE_PTR(shared);
-        return 0;
-}
-
-static int read_layers(Import *import, Json *layers, Error *e) {
-        ImageRecord *record = import->intent.image;
-        size_t n = json_object_array_length(layers), n_shared;
-
-        if (n < 1 || n > LAYERS_MAX)
-                return error_set(e, EBADMSG, "archive",
-                                 "the image has %zu layers, at most %d are possible", n,
-                                 LAYERS_MAX);
-        for (size_t i = 0; i < n; i++) {
-                const char *diff_id = NULL;
-
-                if (json_peek_string(json_object_array_get_idx(layers, i), "diff-id", &diff_id) < 0)
-                        return unexpected(e);
-                if (diff_id && strv_extend(&record->diff_ids, diff_id) < 0)
-                        return error_oom(e);
-        }
-        if (share_layers(import) < 0)
-                return error_oom(e);
-        n_shared = strv_length(import->shared);
-        for (size_t i = 0; i < n; i++) {
-                char part[24], id[ID_LENGTH + 1];
-                uint64_t size = 0;
-
-                snprintf(part, sizeof(part), "%zu", i);
-                if (json_get_u64(json_object_array_get_idx(layers, i), "size", &size) < 0)
-                        return unexpected(e);
-                if (i >= n_shared && intent_add_layer(&import->intent, part, size, id) < 0)
-                        return error_oom(e);
-                if (strv_extend(&record->layers, i < n_shared ? import->shared[i] : id) < 0)
-                        return error_oom(e);
+                TRY(strv_extend(&import->ids, image->id));
+                if (!image->names)
+                        TRY(strv_extend(&import->unnamed, image->id));
+                for (char **name = image->names; name && *name; name++)
+                        TRY(strv_extend(&import->names, *name));
         }
         return 0;
 }
 
-/* The steps that the archive tells, or else one for each layer. */
-static int read_history(Import *import, Json *result, const char *format) {
-        ImageRecord *record = import->intent.image;
-        Json *steps = NULL;
-        size_t n, layer = 0;
+static int read_outcome(Import *import, Json *result, Error *e) {
+        Found *found = &import->found;
 
-        TRY(json_get_array(result, "history", &steps));
-        n = steps ? json_object_array_length(steps) : strv_length(record->layers);
-        for (size_t i = 0; i < n; i++) {
-                const char *created_by = "import", *comment = import->options.message ?: format;
-                HistoryStep step = {.created = record->created};
-                const char *author = NULL;
-                bool empty = false;
-
-                if (steps) {
-                        Json *json = json_object_array_get_idx(steps, i);
-
-                        created_by = comment = NULL;
-                        step.created = 0;
-                        TRY(json_get_u64(json, "created", &step.created));
-                        TRY(json_peek_string(json, "created-by", &created_by));
-                        TRY(json_peek_string(json, "comment", &comment));
-                        TRY(json_peek_string(json, "author", &author));
-                        TRY(json_get_bool(json, "empty", &empty));
-                }
-                /* Only read here: image_record_add_step() copies. */
-                step.created_by = (char *)created_by;
-                step.comment = (char *)comment;
-                step.author = (char *)author;
-                if (!empty && !record->layers[layer])
-                        return -EBADMSG;
-                if (!empty)
-                        memcpy(step.layer, record->layers[layer++], sizeof(step.layer));
-                TRY(image_record_add_step(record, &step));
-        }
-        return 0;
-}
-
-/* Makes the image's record of what the worker has found. */
-static int describe_image(Import *import, Json *result, Error *e) {
-        ImageRecord *record;
-        Json *config = NULL, *layers = NULL;
-        const char *format = "", *digest = NULL;
-        uint64_t created = 0;
-        int r;
-
-        record = import->intent.image = image_record_new();
-        if (!record)
-                return error_oom(e);
-        record->owner = import->job->uid;
-        if (json_peek_string(result, "format", &format) < 0 ||
-            json_peek_string(result, "digest", &digest) < 0 ||
-            json_get_u64(result, "created", &created) < 0 ||
-            json_get_array(result, "layers", &layers) <= 0 ||
-            json_get_object(result, "config", &config) < 0)
-                return unexpected(e);
-        if (config) {
-                json_object_put(record->config);
-                record->config = json_object_get(config);
-        }
-        if (created > 0)
-                record->created = created;
-        if (digest && strv_extend(&record->digests, digest) < 0)
-                return error_oom(e);
-        if (import->options.changes && !streq(format, "rootfs"))
-                return error_set(e, EINVAL, "argument",
-                                 "Option changes: the archive has a configuration of its own");
-        TRY(image_config_change(record->config, import->options.changes, e));
-        TRY(read_layers(import, layers, e));
-        r = read_history(import, result, format);
-        if (r < 0)
-                return r == -ENOMEM ? error_oom(e) : unexpected(e);
-        return 0;
-}
-
-static int choose_names(Import *import, Json *result, Error *e) {
-        _cleanup_strv_free_ char **found = NULL;
-
-        if (import->name && strv_extend(&found, import->name) < 0)
-                return error_oom(e);
-        if (!import->name && json_get_strv(result, "names", &found) < 0)
-                return unexpected(e);
-        for (char **name = found; name && *name; name++) {
-                _cleanup_free_ char *normal = NULL;
-                int r = image_reference_normalize(*name, &normal);
-
-                if (r == -EINVAL)
-                        return error_set(e, EINVAL, "archive", "“%s” is no name for an image",
-                                         *name);
-                if (r < 0 || (!strv_contains(import->intent.names, normal) &&
-                              strv_extend(&import->intent.names, normal) < 0))
-                        return error_oom(e);
-        }
-        if (import->intent.names && free_and_strdup(&import->told, import->intent.names[0]) < 0)
-                return error_oom(e);
-        return 0;
-}
-
-/* The names of an image that was there before are on disk. */
-static void on_named(int result, void *userdata) {
-        Import *import = userdata;
-        Error e = ERROR_INIT;
-
-        if (result < 0)
-                error_set(&e, result, "store", "cannot write to the disk");
-        finish(import, result < 0 ? &e : NULL, import->path);
-}
-
-/* What was read is an image that is there already: it gets the names, and what was unpacked is thrown
- * away. Return: 0 when on_named() will be called, or a negative errno. */
-static int name_image(Import *import, Image *image, Error *e) {
-        Manager *m = import->manager;
-
-        for (char **name = import->intent.names; name && *name; name++)
-                TRY(image_check_name(
-                        m, *name, import->options.replace || image_by_name(m, *name) == image, e));
-        for (char **name = import->intent.names; name && *name; name++)
-                TRY(image_tag(image, *name, true, e));
-        if (free_and_strdup(&import->path, image->path) < 0 ||
-            offload_sync(m->offload, m->store->fd, on_named, import) < 0)
-                return error_oom(e);
-        return 0;
-}
-
-static void discard(Import *import) {
-        intent_drop(import->manager->store, import->intent.id);
-        manager_empty_trash(import->manager);
+        found->manager = import->manager;
+        found->uid = import->job->uid;
+        found->name = import->name;
+        found->message = import->options.message;
+        found->changes = import->options.changes;
+        TRY(found_read(found, result, e));
+        return note_results(import) < 0 ? error_oom(e) : 0;
 }
 
 static void on_unpacked(const Error *error, Json *result, void *userdata) {
         Import *import = userdata;
-        const char *digest = NULL;
+        Manager *m = import->manager;
         Error e = ERROR_INIT;
-        Image *image;
 
         import->worker = NULL;
-        if (!error &&
-            (describe_image(import, result, &e) < 0 || choose_names(import, result, &e) < 0))
+        if (!error && read_outcome(import, result, &e) < 0)
                 error = &e;
         if (error) {
-                discard(import);
+                intent_drop(m->store, import->found.intent.id);
+                manager_empty_trash(m);
                 finish(import, error, NULL);
                 return;
         }
         /* From here on it is a matter of moments, and not to be canceled. */
         import->job->cancel = NULL;
-        image = json_peek_string(result, "digest", &digest) > 0 ?
-                        image_by_digest(import->manager, digest) :
-                        NULL;
-        if (!image) {
-                image_store(import->manager, &import->intent, import->options.replace, NULL, NULL,
-                            on_stored, import);
-                return;
-        }
-        discard(import);
-        if (name_image(import, image, &e) < 0)
-                finish(import, &e, NULL);
+        image_store(m, &import->found.intent, import->options.replace, NULL, NULL, on_stored,
+                    import);
 }
 
 /* The worker speaks not more than five times a second. */
@@ -343,9 +163,9 @@ static int begin(Import *import, uid_t uid, int source, Error *e) {
         _cleanup_close_ int staging = -EBADF;
         Work work = {.type = WORK_IMPORT};
 
-        if (id_make(import->intent.id) < 0)
+        if (id_make(import->found.intent.id) < 0)
                 return error_oom(e);
-        staging = store_staging_make(m->store, import->intent.id, e);
+        staging = store_staging_make(m->store, import->found.intent.id, e);
         if (staging < 0)
                 return staging;
         import->job = job_new(m, "import", uid, NULL, on_cancel, import);
@@ -438,7 +258,7 @@ int manager_method_import(sd_bus_message *message, void *userdata, sd_bus_error 
                 input = pipe[1];
         }
         if (begin(import, caller->uid, source, &e) < 0) {
-                intent_drop(m->store, import->intent.id);
+                intent_drop(m->store, import->found.intent.id);
                 return error_to_bus(&e, error);
         }
         job = import->job;

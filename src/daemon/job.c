@@ -97,6 +97,12 @@ static int append_pruned(sd_bus_message *signal, const JobResult *result) {
         return append_entry(signal, "reclaimed", "t", result->reclaimed);
 }
 
+static int append_imported(sd_bus_message *signal, const JobResult *result) {
+        TRY(append_list(signal, "images", result->images));
+        TRY(append_list(signal, "names", result->names));
+        return append_list(signal, "unnamed", result->unnamed);
+}
+
 static int append_results(sd_bus_message *signal, const JobResult *result) {
         TRY(sd_bus_message_open_container(signal, 'a', "{sv}"));
         if (result && result->image)
@@ -105,6 +111,8 @@ static int append_results(sd_bus_message *signal, const JobResult *result) {
                 TRY(sd_bus_message_append(signal, "{sv}", "name", "s", result->name));
         if (result && result->pruned)
                 TRY(append_pruned(signal, result));
+        if (result && result->imported)
+                TRY(append_imported(signal, result));
         return sd_bus_message_close_container(signal);
 }
 
@@ -133,8 +141,9 @@ void job_finish(Job *job, const Error *error, const JobResult *result) {
                 job->progress = 1;
                 job->progress_valid = true;
         }
-        if (result && result->path && strv_extend(&job->objects, result->path) < 0)
-                log_warning("Not enough memory");
+        for (char *const *path = result ? result->paths : NULL; path && *path; path++)
+                if (strv_extend(&job->objects, *path) < 0)
+                        log_warning("Not enough memory");
         if (error && error->number != ECANCELED)
                 log_error_object(LOG_NOTICE, error, "Job %s of uid %u failed", job->operation,
                                  job->uid);

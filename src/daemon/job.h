@@ -44,11 +44,12 @@ void job_progress(Job *job, double progress);
 
 /* What a finished job has made, or removed. */
 typedef struct JobResult {
-        const char *path; /* of the image; NULL: none */
+        char *const *paths; /* of the images; NULL: none */
         const char *image;
         const char *name; /* NULL: none */
-        bool pruned;      /* the rest is given */
-        char **containers, **images, **untagged;
+        bool pruned;      /* containers, images, untagged and reclaimed are given */
+        bool imported;    /* images, names and unnamed are given */
+        char **containers, **images, **untagged, **names, **unnamed;
         uint64_t reclaimed;
 } JobResult;
 

@@ -9,7 +9,7 @@ typedef struct Storing {
         bool replace;
         Container *sealed; /* may be NULL; with the layer that its upper directory becomes */
         char layer[ID_LENGTH + 1];
-        char *path;
+        char **paths;
         StoredCallback callback;
         void *userdata;
 } Storing;
@@ -17,10 +17,10 @@ typedef struct Storing {
 static void finish(Storing *s, const Error *error) {
         Manager *m = s->manager;
 
-        s->callback(error, s->path, s->userdata);
+        s->callback(error, error ? NULL : s->paths, s->userdata);
         intent_done(&s->intent);
         container_unref(s->sealed);
-        free(s->path);
+        strv_free(s->paths);
         free(s);
         manager_empty_trash(m);
         layers_count(m);
@@ -41,7 +41,7 @@ static void on_lasting(int result, void *userdata) {
                 intent_undo(store, &s->intent);
         } else {
                 intent_drop(store, s->intent.id);
-                r = image_made(s->manager, &s->intent, &s->path, &e);
+                r = images_made(s->manager, &s->intent, &s->paths, &e);
         }
         finish(s, r < 0 ? &e : NULL);
 }
@@ -57,8 +57,19 @@ static int seal(Storing *s, Error *e) {
 }
 
 static int check_names(Storing *s, Error *e) {
-        for (char **name = s->intent.names; name && *name; name++)
-                TRY(image_check_name(s->manager, *name, s->replace, e));
+        for (size_t i = 0; i < s->intent.n_images; i++) {
+                const IntentImage *made = &s->intent.images[i];
+                const Image *known = made->record ? NULL : map_get(&s->manager->images, made->id);
+
+                if (!made->record && !known)
+                        return error_set(e, ENOENT, "store", "image %.12s was removed meanwhile",
+                                         made->id);
+                for (char **name = made->names; name && *name; name++)
+                        TRY(image_check_name(
+                                s->manager, *name,
+                                s->replace || (known && image_by_name(s->manager, *name) == known),
+                                e));
+        }
         return 0;
 }
 

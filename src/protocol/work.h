@@ -25,8 +25,9 @@
 typedef enum WorkType {
         /* fds: archive, staging directory (empty).
          * Layers are unpacked into staging/0, staging/1, … (each is a layer's diff directory).
-         * done: {"format":"rootfs"|"docker-archive"|"oci-archive", "names":[…],
-         *        "layers":[{"size":BYTES, "diff-id":HEX}…]}; of an image's archive also
+         * done: {"format":"rootfs"|"docker-archive"|"oci-archive", "images":[{"names":[…],
+         *        "layers":[{"part":N of staging/N, "size":BYTES, "diff-id":HEX}…]}…]}; images may
+         *        have parts in common; those of an image's archive also
          *        "digest":HEX of its configuration, which says in OCI's form
          *        "config":{the member "config"}, "created":µs (0: not said),
          *        "history":[{"created":µs, "created-by", "comment", "author", "empty":BOOL}…],

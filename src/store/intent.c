@@ -11,34 +11,86 @@
 #define FILE_NAME_SIZE (ID_LENGTH + sizeof(".json"))
 
 void intent_done(Intent *intent) {
-        image_record_free(intent->image);
-        strv_free(intent->names);
+        for (size_t i = 0; i < intent->n_images; i++) {
+                image_record_free(intent->images[i].record);
+                strv_free(intent->images[i].names);
+        }
+        free(intent->images);
         strv_free(intent->staged);
         json_object_put(intent->before);
         *intent = (Intent){};
 }
 
-static int intent_to_json(const Intent *intent, Json **ret) {
-        _cleanup_json_ Json *json = json_object_new_object(), *image = NULL;
+IntentImage *intent_add_image(Intent *intent, ImageRecord *record, const char *id) {
+        IntentImage *images = reallocarray(intent->images, intent->n_images + 1, sizeof(*images)),
+                    *image;
+
+        if (!images) {
+                image_record_free(record);
+                return NULL;
+        }
+        intent->images = images;
+        image = &images[intent->n_images++];
+        *image = (IntentImage){.record = record};
+        snprintf(image->id, sizeof(image->id), "%s", record ? record->id : id);
+        return image;
+}
+
+static int image_to_json(const IntentImage *image, Json *images) {
+        _cleanup_json_ Json *json = json_object_new_object(), *record = NULL;
 
         if (!json)
                 return -ENOMEM;
-        TRY(image_record_to_json(intent->image, &image));
-        TRY(json_add(json, "image", TAKE_PTR(image)));
-        TRY(json_add_strv(json, "names", intent->names));
+        TRY(json_add_string(json, "id", image->id));
+        if (image->record) {
+                TRY(image_record_to_json(image->record, &record));
+                TRY(json_add(json, "record", TAKE_PTR(record)));
+        }
+        TRY(json_add_strv(json, "names", image->names));
+        if (json_object_array_add(images, json) < 0)
+                return -ENOMEM;
+        json = NULL;
+        return 0;
+}
+
+static int intent_to_json(const Intent *intent, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object(), *images = json_object_new_array();
+
+        if (!json || !images)
+                return -ENOMEM;
+        for (size_t i = 0; i < intent->n_images; i++)
+                TRY(image_to_json(&intent->images[i], images));
+        TRY(json_add(json, "images", TAKE_PTR(images)));
         TRY(json_add_strv(json, "staged", intent->staged));
         *ret = TAKE_PTR(json);
         return 0;
 }
 
-static int intent_from_json(Json *json, Intent *ret) {
-        Json *image = NULL;
+static int image_from_json(Json *json, Intent *intent) {
+        ImageRecord *record = NULL;
+        const char *id = NULL;
+        IntentImage *image;
+        Json *part = NULL;
 
-        TRY(json_get_object(json, "image", &image));
-        if (!image)
+        if (!json_object_is_type(json, json_type_object))
                 return -EBADMSG;
-        TRY(image_record_from_json(image, &ret->image));
-        TRY(json_get_strv(json, "names", &ret->names));
+        TRY(json_peek_string(json, "id", &id));
+        if (!id || !id_is_valid(id))
+                return -EBADMSG;
+        if (json_get_object(json, "record", &part) > 0)
+                TRY(image_record_from_json(part, &record));
+        image = intent_add_image(intent, record, id);
+        return image ? json_get_strv(json, "names", &image->names) : -ENOMEM;
+}
+
+static int intent_from_json(Json *json, Intent *ret) {
+        Json *images = NULL;
+
+        TRY(json_get_array(json, "images", &images));
+        if (!images)
+                return -EBADMSG;
+        for (size_t i = 0; i < json_object_array_length(images); i++)
+                TRY(image_from_json(json_object_array_get_idx(images, i), ret));
         TRY(json_get_strv(json, "staged", &ret->staged));
         return strv_length(ret->staged) % 3 != 0 ? -EBADMSG : 0;
 }
@@ -121,11 +173,15 @@ static int take_staged(Store *store, const Intent *intent, Error *e) {
         return 0;
 }
 
-static int make_image(Store *store, Intent *intent, Error *e) {
+static int make_images(Store *store, Intent *intent, Error *e) {
         intent->before = json_object_get(store->names);
         TRY(take_staged(store, intent, e));
-        TRY(store_image_write(store, intent->image, e));
-        return store_names_change(store, intent->names, intent->image->id, e);
+        for (size_t i = 0; i < intent->n_images; i++)
+                if (intent->images[i].record)
+                        TRY(store_image_write(store, intent->images[i].record, e));
+        for (size_t i = 0; i < intent->n_images; i++)
+                TRY(store_names_change(store, intent->images[i].names, intent->images[i].id, e));
+        return 0;
 }
 
 int intent_apply(Store *store, Intent *intent, Error *e) {
@@ -137,20 +193,20 @@ int intent_apply(Store *store, Intent *intent, Error *e) {
         if (FAULT("intent.begin") < 0 || renameat(store->staging, from, store->intents, to) < 0)
                 r = error_set(e, errno, "store", "cannot begin to make the image");
         else
-                r = make_image(store, intent, e);
+                r = make_images(store, intent, e);
         if (r < 0)
                 intent_undo(store, intent);
         return r;
 }
 
 /* Who had the image's names before has them again. */
-static int restore_names(Store *store, const Intent *intent, Error *e) {
-        for (char **name = intent->names; name && *name; name++) {
+static int restore_names(Store *store, const IntentImage *image, Json *before, Error *e) {
+        for (char **name = image->names; name && *name; name++) {
                 const char *now = store_name_get(store, *name), *id = NULL;
 
-                if (!now || !streq(now, intent->image->id))
+                if (!now || !streq(now, image->id))
                         continue;
-                (void)json_peek_string(intent->before, *name, &id);
+                (void)json_peek_string(before, *name, &id);
                 TRY(store_names_change(store, (char *[]){*name, NULL}, id, e));
         }
         return 0;
@@ -158,11 +214,13 @@ static int restore_names(Store *store, const Intent *intent, Error *e) {
 
 void intent_undo(Store *store, const Intent *intent) {
         Error e = ERROR_INIT;
-        int r;
+        int r = 0;
 
-        r = store_image_remove(store, intent->image->id, &e);
-        if (r >= 0)
-                r = restore_names(store, intent, &e);
+        for (size_t i = 0; r >= 0 && i < intent->n_images; i++)
+                if (intent->images[i].record)
+                        r = store_image_remove(store, intent->images[i].id, &e);
+        for (size_t i = 0; r >= 0 && i < intent->n_images; i++)
+                r = restore_names(store, &intent->images[i], intent->before, &e);
         for (char **staged = intent->staged; r >= 0 && staged && *staged; staged += 3)
                 r = store_trash(store, store->layers, staged[1], &e);
         if (r < 0)
@@ -196,7 +254,7 @@ static int recover(Store *store, const char *file, Error *e) {
         }
         if (r < 0)
                 return error_set(e, r, "store", "cannot read intent %s", file);
-        if (make_image(store, &intent, &failure) < 0 || sync_store(store, &failure) < 0) {
+        if (make_images(store, &intent, &failure) < 0 || sync_store(store, &failure) < 0) {
                 log_error_object(LOG_WARNING, &failure, "Intent %s cannot be finished", intent.id);
                 intent_undo(store, &intent);
                 return 0;

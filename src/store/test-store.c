@@ -67,18 +67,19 @@ static void stage(Store *store, const char *intent, const char *part) {
 /* An intent to make the image `name` of one staged layer. */
 static void import_intent(Store *store, Intent *intent, const char *name) {
         char layer[ID_LENGTH + 1];
+        IntentImage *image;
 
         make_id(intent->id);
         stage(store, intent->id, "0");
-        intent->image = image_record_new();
-        CHECK(intent->image);
+        image = intent_add_image(intent, image_record_new(), NULL);
+        CHECK(image && image->record);
         CHECK_INT(intent_add_layer(intent, "0", 123, layer), 0);
-        CHECK_INT(strv_extend(&intent->image->layers, layer), 0);
+        CHECK_INT(strv_extend(&image->record->layers, layer), 0);
         CHECK_INT(
-                image_record_add_step(intent->image,
+                image_record_add_step(image->record,
                                       &(HistoryStep){.created = 7, .comment = (char *)"imported"}),
                 0);
-        CHECK_INT(strv_extend(&intent->names, name), 0);
+        CHECK_INT(strv_extend(&image->names, name), 0);
 }
 
 static void make_container(Store *store, const ImageRecord *image, char id[static ID_LENGTH + 1]) {
@@ -131,16 +132,16 @@ static void test_import(void) {
         CHECK_INT(intent_write(store, &intent, &error), 0);
         CHECK_INT(intent_apply(store, &intent, &error), 0);
         intent_drop(store, intent.id);
-        CHECK_STR(store_name_get(store, "busybox:latest"), intent.image->id);
+        CHECK_STR(store_name_get(store, "busybox:latest"), intent.images[0].id);
         CHECK(!store_name_get(store, "other:latest"));
-        CHECK(exists(store, path_of("layers/%s/diff/file", intent.image->layers[0])));
+        CHECK(exists(store, path_of("layers/%s/diff/file", intent.images[0].record->layers[0])));
         check_empty(store, store->intents);
         check_empty(store, store->staging);
 
-        CHECK_INT(store_layer_read_size(store, intent.image->layers[0], &size), 1);
+        CHECK_INT(store_layer_read_size(store, intent.images[0].record->layers[0], &size), 1);
         CHECK_INT(size, 123);
 
-        make_container(store, intent.image, container);
+        make_container(store, intent.images[0].record, container);
         store = store_free(store);
         store = open_store();
         CHECK_INT(store_load(store, &contents, &error), 0);
@@ -151,7 +152,7 @@ static void test_import(void) {
         CHECK_INT(contents.containers[0]->owner, 1000);
         CHECK_INT(contents.containers[0]->exit_code, 3);
         CHECK_INT(contents.containers[0]->state, RECORD_EXITED);
-        CHECK_STR(store_name_get(store, "busybox:latest"), intent.image->id);
+        CHECK_STR(store_name_get(store, "busybox:latest"), intent.images[0].id);
         /* The container's root directory looks as the image's. */
         CHECK_INT(fstatat(store->containers, path_of("%s/upper", container), &st, 0), 0);
         CHECK_INT(st.st_mode & 07777, 01777);
@@ -180,16 +181,17 @@ static void test_import_crash(void) {
                                                    path_of("%s/0", intent.id), &error),
                                   0);
                 if (steps >= 2)
-                        CHECK_INT(store_image_write(store, intent.image, &error), 0);
+                        CHECK_INT(store_image_write(store, intent.images[0].record, &error), 0);
                 if (steps >= 3)
-                        CHECK_INT(store_names_change(store, intent.names, intent.image->id, &error),
+                        CHECK_INT(store_names_change(store, intent.images[0].names,
+                                                     intent.images[0].id, &error),
                                   0);
                 store = store_free(store);
                 store = open_store();
                 CHECK_INT(store_load(store, &contents, &error), 0);
-                CHECK_STR(store_name_get(store, "crashed:latest"), intent.image->id);
+                CHECK_STR(store_name_get(store, "crashed:latest"), intent.images[0].id);
                 CHECK(exists(store, path_of("layers/%s/diff/file", intent.staged[1])));
-                CHECK(exists(store, path_of("images/%s.json", intent.image->id)));
+                CHECK(exists(store, path_of("images/%s.json", intent.images[0].id)));
                 check_empty(store, store->intents);
                 check_empty(store, store->staging);
                 store_free(store);
@@ -197,25 +199,38 @@ static void test_import_crash(void) {
         }
 }
 
-/* An image that cannot be made lasting is taken back, and who lost its name has it again. */
+/* Images that cannot be made lasting are taken back, and who lost a name has it again. */
 static void test_undo(void) {
         Store *store = open_store();
         _cleanup_(store_contents_done) StoreContents contents = {};
         _cleanup_(intent_done) Intent first = {}, second = {}, damaged = {};
         _cleanup_free_ char *layer = NULL;
+        IntentImage *more;
 
         import_intent(store, &first, "name:latest");
         CHECK_INT(intent_write(store, &first, &error), 0);
         CHECK_INT(intent_apply(store, &first, &error), 0);
         intent_drop(store, first.id);
         import_intent(store, &second, "name:latest");
-        CHECK_INT(strv_extend(&second.names, "new:latest"), 0);
+        CHECK_INT(strv_extend(&second.images[0].names, "new:latest"), 0);
+        more = intent_add_image(&second, image_record_new(), NULL);
+        CHECK(more && more->record);
+        CHECK_INT(strv_extend(&more->record->layers, second.staged[1]), 0);
+        CHECK_INT(strv_extend(&more->names, "more:latest"), 0);
+        more = intent_add_image(&second, NULL, first.images[0].id);
+        CHECK(more);
+        CHECK_INT(strv_extend(&more->names, "again:latest"), 0);
         CHECK_INT(intent_write(store, &second, &error), 0);
         CHECK_INT(intent_apply(store, &second, &error), 0);
-        CHECK_STR(store_name_get(store, "name:latest"), second.image->id);
+        CHECK_STR(store_name_get(store, "name:latest"), second.images[0].id);
+        CHECK_STR(store_name_get(store, "more:latest"), second.images[1].id);
+        CHECK_STR(store_name_get(store, "again:latest"), first.images[0].id);
         intent_undo(store, &second);
-        CHECK_STR(store_name_get(store, "name:latest"), first.image->id);
+        CHECK_STR(store_name_get(store, "name:latest"), first.images[0].id);
         CHECK(!store_name_get(store, "new:latest"));
+        CHECK(!store_name_get(store, "more:latest"));
+        CHECK(!store_name_get(store, "again:latest"));
+        CHECK(!exists(store, path_of("images/%s.json", second.images[1].id)));
         CHECK(!exists(store, path_of("layers/%s", second.staged[1])));
 
         /* Begun, and then its layer turns out to be lost. */
@@ -227,7 +242,7 @@ static void test_undo(void) {
         store = open_store();
         CHECK_INT(store_load(store, &contents, &error), 0);
         CHECK_INT(contents.n_images, 1);
-        CHECK_STR(store_name_get(store, "name:latest"), first.image->id);
+        CHECK_STR(store_name_get(store, "name:latest"), first.images[0].id);
         check_empty(store, store->intents);
         check_empty(store, store->staging);
         store_free(store);
@@ -288,15 +303,15 @@ static void test_unreadable(void) {
         CHECK_INT(intent_write(store, &intent, &error), 0);
         CHECK_INT(intent_apply(store, &intent, &error), 0);
         intent_drop(store, intent.id);
-        CHECK_INT(fd_replace_file_at(store->images, path_of("%s.json", intent.image->id), "{}", 2,
-                                     false),
+        CHECK_INT(fd_replace_file_at(store->images, path_of("%s.json", intent.images[0].id), "{}",
+                                     2, false),
                   0);
         store = store_free(store);
         store = open_store();
         CHECK_INT(store_load(store, &contents, &error), 0);
         CHECK_INT(contents.n_images, 0);
         CHECK(exists(store, path_of("layers/%s/diff/file", intent.staged[1])));
-        CHECK_STR(store_name_get(store, "damaged:latest"), intent.image->id);
+        CHECK_STR(store_name_get(store, "damaged:latest"), intent.images[0].id);
         store_free(store);
         shell("rm -rf images layers containers trash");
 }
@@ -308,7 +323,7 @@ static void make_base(Store *store, Intent *base, ContainerRecord **ret) {
         CHECK_INT(intent_write(store, base, &error), 0);
         CHECK_INT(intent_apply(store, base, &error), 0);
         intent_drop(store, base->id);
-        make_container(store, base->image, id);
+        make_container(store, base->images[0].record, id);
         CHECK_INT(store_container_read(store, id, ret, &error), 0);
         CHECK_INT(mkdirat(store->containers, path_of("%s/upper/made", id), 0755), 0);
 }
@@ -417,7 +432,7 @@ static void test_remove(void) {
         CHECK_INT(intent_write(store, &made, &error), 0);
         CHECK_INT(intent_apply(store, &made, &error), 0);
         intent_drop(store, made.id);
-        CHECK_INT(store_image_remove(store, made.image->id, &error), 0);
+        CHECK_INT(store_image_remove(store, made.images[0].id, &error), 0);
         /* As far as this it was gone; the rest is what the next start finds. */
         store = store_free(store);
         store = open_store();

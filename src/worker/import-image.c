@@ -92,73 +92,93 @@ static int unpack(Blob *blob, int dir, const Layers *lowers, uint64_t *ret_size,
         return blob_verify(blob, e);
 }
 
-/* Unpacks layer `i` into staging/i and adds it to both lists. */
-static int import_layer(Job *job, const Members *members, const ManifestLayer *layer, size_t i,
-                        double before, double share, Layers *layers, Json *list, Error *e) {
+/* What is done with all images of an archive. */
+typedef struct Unpacking {
+        Job *job;
+        const Members *members;
+        uint64_t *sizes; /* of the layers, by their parts */
+        double before;   /* progress */
+        double share;    /* of the whole job, for each byte of the layers */
+} Unpacking;
+
+/* Unpacks a layer into staging/PART and adds it to those that are below the next one. */
+static int import_layer(Unpacking *u, const ManifestLayer *layer, Layers *layers, Error *e) {
         _cleanup_(blob_freep) Blob *blob = NULL;
         _cleanup_close_ int dir = -EBADF;
-        uint64_t size;
         Input *input;
 
-        TRY(blob_open(members, layer->member, *layer->digest ? layer->digest : NULL, layer->diff_id,
-                      &blob, e));
-        input = blob_input(blob);
-        input->job = job;
-        input->size = layer->member->size;
-        input->before = before;
-        input->share = share;
-        dir = import_make_layer(job->fds[1], i, e);
+        dir = (layer->shared ? import_open_layer : import_make_layer)(u->job->fds[1], layer->part,
+                                                                      e);
         if (dir < 0)
                 return dir;
-        TRY(unpack(blob, dir, layers, &size, e));
+        if (!layer->shared) {
+                TRY(blob_open(u->members, layer->member, *layer->digest ? layer->digest : NULL,
+                              layer->diff_id, &blob, e));
+                input = blob_input(blob);
+                input->job = u->job;
+                input->size = layer->member->size;
+                input->before = u->before;
+                input->share = u->share * (double)layer->member->size;
+                TRY(unpack(blob, dir, layers, &u->sizes[layer->part], e));
+                u->before += input->share;
+        }
         layers->fds[layers->n++] = TAKE_FD(dir);
-        return import_add_layer(list, size, layer->diff_id, e);
+        return 0;
 }
 
-static int import_layers(Job *job, const Members *members, const Manifest *manifest, double before,
-                         Json *list, Error *e) {
-        _cleanup_(layers_done) Layers layers = {};
-        const double part = 1 - before;
-        uint64_t all = 1;
+static int describe(const Manifest *manifest, Json *image) {
+        TRY(json_add_strv(image, "names", manifest->names));
+        TRY(json_add_string(image, "digest", manifest->config_digest));
+        TRY(json_add_u64(image, "created", manifest->created));
+        if (manifest->config)
+                TRY(json_add(image, "config", json_object_get(manifest->config)));
+        if (manifest->history)
+                TRY(json_add(image, "history", json_object_get(manifest->history)));
+        return 0;
+}
 
-        for (size_t i = 0; i < manifest->n_layers; i++)
-                all += manifest->layers[i].member->size;
+static int import_manifest(Unpacking *u, const Manifest *manifest, Json *images, Error *e) {
+        _cleanup_json_ Json *image = json_object_new_object(), *list = json_object_new_array();
+        _cleanup_(layers_done) Layers layers = {};
+
+        if (!image || !list)
+                return error_oom(e);
         for (size_t i = 0; i < manifest->n_layers; i++) {
                 const ManifestLayer *layer = &manifest->layers[i];
-                double share = part * (double)layer->member->size / (double)all;
 
-                TRY(import_layer(job, members, layer, i, before, share, &layers, list, e));
-                before += share;
+                TRY(import_layer(u, layer, &layers, e));
+                TRY(import_add_layer(list, layer->part, u->sizes[layer->part], layer->diff_id, e));
         }
+        if (json_add(image, "layers", TAKE_PTR(list)) < 0 || describe(manifest, image) < 0 ||
+            json_object_array_add(images, image) < 0)
+                return error_oom(e);
+        image = NULL;
         return 0;
 }
 
-static int describe(const Manifest *manifest, Json *done) {
-        TRY(json_add_string(done, "format", manifest->format));
-        TRY(json_add_strv(done, "names", manifest->names));
-        TRY(json_add_string(done, "digest", manifest->config_digest));
-        TRY(json_add_u64(done, "created", manifest->created));
-        if (manifest->config)
-                TRY(json_add(done, "config", json_object_get(manifest->config)));
-        if (manifest->history)
-                TRY(json_add(done, "history", json_object_get(manifest->history)));
-        return 0;
-}
+static int import_manifests(Job *job, const Members *members, const Manifests *manifests,
+                            double before, Json *done, Error *e) {
+        _cleanup_free_ uint64_t *sizes = calloc(manifests->n_parts, sizeof(*sizes));
+        _cleanup_json_ Json *images = json_object_new_array();
+        Unpacking u = {.job = job, .members = members, .sizes = sizes, .before = before};
+        uint64_t all = 1;
 
-static int import_manifest(Job *job, const Members *members, const Manifest *manifest,
-                           double before, Json *done, Error *e) {
-        _cleanup_json_ Json *list = json_object_new_array();
+        if (!sizes || !images)
+                return error_oom(e);
+        for (size_t i = 0; i < manifests->n; i++)
+                for (size_t j = 0; j < manifests->items[i].n_layers; j++) {
+                        const ManifestLayer *layer = &manifests->items[i].layers[j];
 
-        if (!list)
-                return error_oom(e);
-        TRY(import_layers(job, members, manifest, before, list, e));
-        if (json_add(done, "layers", TAKE_PTR(list)) < 0)
-                return error_oom(e);
-        return describe(manifest, done) < 0 ? error_oom(e) : 0;
+                        all += layer->shared ? 0 : layer->member->size;
+                }
+        u.share = (1 - before) / (double)all;
+        for (size_t i = 0; i < manifests->n; i++)
+                TRY(import_manifest(&u, &manifests->items[i], images, e));
+        return import_describe(done, manifests->format, TAKE_PTR(images)) < 0 ? error_oom(e) : 0;
 }
 
 int import_image(Job *job, Input *input, bool compressed, Json *done, int *ret_file, Error *e) {
-        _cleanup_(manifest_done) Manifest manifest = MANIFEST_INIT;
+        _cleanup_(manifests_done) Manifests manifests = MANIFESTS_INIT;
         _cleanup_(members_done) Members members = MEMBERS_INIT;
         bool direct = input->start >= 0 && !compressed;
         _cleanup_close_ int spooled = -EBADF;
@@ -170,11 +190,11 @@ int import_image(Job *job, Input *input, bool compressed, Json *done, int *ret_f
                         return spooled;
         }
         TRY(members_read(direct ? input->fd : spooled, direct ? input->start : 0, &members, e));
-        r = manifest_read(&members, &manifest, e);
+        r = manifests_read(&members, &manifests, e);
         if (r < 0)
                 return r;
         if (r > 0) {
-                TRY(import_manifest(job, &members, &manifest, direct ? 0 : SPOOL_SHARE, done, e));
+                TRY(import_manifests(job, &members, &manifests, direct ? 0 : SPOOL_SHARE, done, e));
                 return 1;
         }
         if (direct)

@@ -12,26 +12,39 @@
 /* How much may come after the end of an archive. */
 #define TRAILER_MAX (16 * 1024 * 1024)
 
-int import_make_layer(int staging, size_t n, Error *e) {
+int import_open_layer(int staging, size_t n, Error *e) {
         char name[24];
         int fd;
 
         snprintf(name, sizeof(name), "%zu", n);
-        if (mkdirat(staging, name, 0755) < 0)
-                return error_set(e, errno, "write", "making a layer's directory");
         fd = openat(staging, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return fd < 0 ? error_set(e, errno, "write", "opening a layer's directory") : fd;
 }
 
-int import_add_layer(Json *layers, uint64_t size, const char *diff_id, Error *e) {
+int import_make_layer(int staging, size_t n, Error *e) {
+        char name[24];
+
+        snprintf(name, sizeof(name), "%zu", n);
+        if (mkdirat(staging, name, 0755) < 0)
+                return error_set(e, errno, "write", "making a layer's directory");
+        return import_open_layer(staging, n, e);
+}
+
+int import_add_layer(Json *layers, size_t part, uint64_t size, const char *diff_id, Error *e) {
         _cleanup_json_ Json *layer = json_object_new_object();
 
-        if (!layer || json_add_u64(layer, "size", size) < 0 ||
+        if (!layer || json_add_u64(layer, "part", part) < 0 ||
+            json_add_u64(layer, "size", size) < 0 ||
             json_add_string(layer, "diff-id", diff_id) < 0 ||
             json_object_array_add(layers, layer) < 0)
                 return error_oom(e);
         layer = NULL;
         return 0;
+}
+
+int import_describe(Json *done, const char *format, Json *images) {
+        TRY(json_add(done, "images", images));
+        return json_add_string(done, "format", format);
 }
 
 static bool ends_with(const char *s, const char *suffix) {
@@ -128,11 +141,12 @@ int import_read_trailer(Source source, Error *e) {
 /* Unpacks a plain tar into staging/0. */
 static int import_rootfs(Job *job, Reader *reader, const Start *start, const uint64_t *consumed,
                          Json *done, Error *e) {
-        _cleanup_json_ Json *layers = json_object_new_array();
+        _cleanup_json_ Json *images = json_object_new_array(), *image = json_object_new_object(),
+                            *layers = json_object_new_array();
         _cleanup_close_ int layer = -EBADF;
         uint64_t size = 0;
 
-        if (!layers)
+        if (!images || !image || !layers)
                 return error_oom(e);
         TRY(sandbox_drop_admin(e));
         layer = import_make_layer(job->fds[1], 0, e);
@@ -140,11 +154,12 @@ static int import_rootfs(Job *job, Reader *reader, const Start *start, const uin
                 return layer;
         TRY(unpack(reader, start, layer, consumed, &size, e));
         TRY(import_read_trailer(reader->source, e));
-        TRY(import_add_layer(layers, size, NULL, e));
-        if (json_add_string(done, "format", "rootfs") < 0 ||
-            json_add(done, "layers", TAKE_PTR(layers)) < 0)
+        TRY(import_add_layer(layers, 0, size, NULL, e));
+        if (json_add(image, "layers", TAKE_PTR(layers)) < 0 ||
+            json_object_array_add(images, image) < 0)
                 return error_oom(e);
-        return 0;
+        image = NULL;
+        return import_describe(done, "rootfs", TAKE_PTR(images)) < 0 ? error_oom(e) : 0;
 }
 
 /* A tar that looked like an image and has no manifest. */

@@ -5,11 +5,17 @@
 
 #include "worker/input.h"
 
-/* Makes staging/N and opens it. Return: a descriptor or a negative errno. */
+/* Opens staging/N. Return: a descriptor or a negative errno. */
+int import_open_layer(int staging, size_t n, Error *e);
+
+/* The same for a new one. */
 int import_make_layer(int staging, size_t n, Error *e);
 
-/* Adds {"size":…, "diff-id":…} to the layers of the outcome; `diff_id` may be NULL. */
-int import_add_layer(Json *layers, uint64_t size, const char *diff_id, Error *e);
+/* Adds {"part":N, "size":…, "diff-id":…} to the layers of an image; `diff_id` may be NULL. */
+int import_add_layer(Json *layers, size_t part, uint64_t size, const char *diff_id, Error *e);
+
+/* Adds the images that were found, which it takes over, to the outcome. Return: 0 or -ENOMEM. */
+int import_describe(Json *done, const char *format, Json *images);
 
 /* An image archive (docker-archive or OCI), whose bytes are `input`'s kept ones and what
  * follows; `compressed` as a whole or not. Fills in the outcome. Return: 1, 0 when it has no

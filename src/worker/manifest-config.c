@@ -8,9 +8,6 @@
 
 #include "worker/manifest-config.h"
 
-/* All of it goes to the daemon in one message. */
-#define CONFIG_SIZE_MAX (256 * 1024)
-
 static int bad(const char *name, const char *what, Error *e) {
         return error_set(e, EBADMSG, "archive", "%s: %s", name, what);
 }
@@ -161,6 +158,7 @@ int manifest_read_config(Manifest *manifest, const Members *members, const char 
         TRY(members_read_text(members, name, &text, &size, e));
         if (size > CONFIG_SIZE_MAX)
                 return bad(name, "it is too large", e);
+        manifest->config_size = size;
         TRY(digest_of(text, size, manifest->config_digest, e));
         if (digest && !streq(digest, manifest->config_digest))
                 return bad(name, "it is damaged: its digest is another one", e);

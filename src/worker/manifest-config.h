@@ -3,6 +3,9 @@
 
 #include "worker/manifest.h"
 
+/* Those of all images go to the daemon in one message. */
+#define CONFIG_SIZE_MAX (256 * 1024)
+
 /* Reads the image's configuration, the member `name`, into a manifest whose layers are known. With
  * `digest` (64 digits) its contents are checked.
  * Return: 0 or a negative errno. */

@@ -16,12 +16,19 @@
 #define ARCHITECTURE "arm64"
 #endif
 
-void manifest_done(Manifest *manifest) {
+static void manifest_done(Manifest *manifest) {
         strv_free(manifest->names);
         json_object_put(manifest->config);
         json_object_put(manifest->history);
         free(manifest->layers);
-        *manifest = MANIFEST_INIT;
+        *manifest = (Manifest){};
+}
+
+void manifests_done(Manifests *manifests) {
+        for (size_t i = 0; i < manifests->n; i++)
+                manifest_done(&manifests->items[i]);
+        free(manifests->items);
+        *manifests = MANIFESTS_INIT;
 }
 
 static int bad(const char *name, const char *what, Error *e) {
@@ -130,20 +137,45 @@ static int docker_names(Manifest *manifest, Json *image, const char *name, Error
         return 0;
 }
 
-static int read_docker(const Members *members, Manifest *manifest, Error *e) {
-        _cleanup_json_ Json *list = NULL;
-        const char *name = "manifest.json", *config_name = NULL;
+/* Return: a new one at the end, borrowed until the next, or NULL when out of memory. */
+static Manifest *add_manifest(Manifests *manifests) {
+        Manifest *items =
+                reallocarray(manifests->items, manifests->n + 1, sizeof(*manifests->items));
+
+        if (!items)
+                return NULL;
+        manifests->items = items;
+        items[manifests->n] = (Manifest){};
+        return &items[manifests->n++];
+}
+
+/* One that has been read: if it is an image that was there already, only its names count. */
+static int settle(Manifests *manifests, Error *e) {
+        Manifest *last = &manifests->items[manifests->n - 1];
+        size_t size = 0;
+
+        for (Manifest *m = manifests->items; m < last; m++) {
+                size += m->config_size;
+                if (!streq(m->config_digest, last->config_digest))
+                        continue;
+                for (char **name = last->names; name && *name; name++)
+                        TRY(add_name(m, *name, e));
+                manifest_done(last);
+                manifests->n--;
+                return 0;
+        }
+        if (size + last->config_size > CONFIG_SIZE_MAX)
+                return bad("the archive", "it holds too many images", e);
+        return 0;
+}
+
+static int docker_image(const Members *members, Manifest *manifest, Json *image, const char *name,
+                        Error *e) {
+        const char *config_name = NULL;
         char digest[ID_LENGTH + 1];
-        Json *image, *layers = NULL;
+        Json *layers = NULL;
         int r;
 
-        manifest->format = "docker-archive";
-        TRY(read_json(members, name, NULL, &list, e));
-        if (!json_object_is_type(list, json_type_array))
-                return bad_json(-EBADMSG, name, e);
-        if (json_object_array_length(list) != 1)
-                return bad(name, "the archive does not hold exactly one image", e);
-        image = json_object_array_get_idx(list, 0);
         if (!json_object_is_type(image, json_type_object))
                 return bad_json(-EBADMSG, name, e);
         r = json_peek_string(image, "Config", &config_name);
@@ -162,6 +194,27 @@ static int read_docker(const Members *members, Manifest *manifest, Error *e) {
         }
         return manifest_read_config(manifest, members, config_name,
                                     digest_in_name(config_name, digest), e);
+}
+
+static int read_docker(const Members *members, Manifests *manifests, Error *e) {
+        _cleanup_json_ Json *list = NULL;
+        const char *name = "manifest.json";
+
+        manifests->format = "docker-archive";
+        TRY(read_json(members, name, NULL, &list, e));
+        if (!json_object_is_type(list, json_type_array))
+                return bad_json(-EBADMSG, name, e);
+        if (json_object_array_length(list) == 0)
+                return bad(name, "the archive holds no image", e);
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+                Manifest *manifest = add_manifest(manifests);
+
+                if (!manifest)
+                        return error_oom(e);
+                TRY(docker_image(members, manifest, json_object_array_get_idx(list, i), name, e));
+                TRY(settle(manifests, e));
+        }
+        return 0;
 }
 
 /* Whether a descriptor of an index is of an image for this machine. One without a platform may
@@ -195,7 +248,7 @@ static int oci_names(Manifest *manifest, Json *descriptor, Error *e) {
         return 0;
 }
 
-/* The digest of the one image of an index that is for this machine; it may be there under
+/* The digest of the one image of an inner index that is for this machine; it may be there under
  * several names, which are noted. Return: 0 and *ret, borrowed, or a negative errno. */
 static int choose(Manifest *manifest, Json *index, const char *name, const char **ret, Error *e) {
         Json *descriptors = NULL;
@@ -213,7 +266,7 @@ static int choose(Manifest *manifest, Json *index, const char *name, const char 
                 if (!platform_fits(descriptor))
                         continue;
                 if (*ret && !streq(*ret, digest))
-                        return bad(name, "the archive holds more than one image", e);
+                        return bad(name, "it leads to more than one image", e);
                 *ret = digest;
                 TRY(oci_names(manifest, descriptor, e));
         }
@@ -265,15 +318,15 @@ static int oci_layers(const Members *members, Manifest *manifest, Json *layers, 
         return 0;
 }
 
-static int read_oci(const Members *members, Manifest *manifest, Error *e) {
+/* The image that a descriptor of index.json leads to, maybe by way of others. */
+static int oci_image(const Members *members, Manifest *manifest, const char *digest, Error *e) {
         _cleanup_json_ Json *current = NULL;
-        const char *name = "index.json", *digest = NULL;
+        const char *name = "index.json";
         Json *descriptor = NULL, *layers = NULL;
         char blob[80];
 
-        manifest->format = "oci-archive";
-        TRY(read_json(members, name, NULL, &current, e));
-        for (unsigned depth = 0; json_object_is_type(current, json_type_object) &&
+        TRY(read_blob(members, digest, &current, e));
+        for (unsigned depth = 1; json_object_is_type(current, json_type_object) &&
                                  json_object_object_get_ex(current, "manifests", NULL);
              depth++) {
                 Json *next = NULL;
@@ -297,6 +350,64 @@ static int read_oci(const Members *members, Manifest *manifest, Error *e) {
         return manifest_read_config(manifest, members, blob, digest_hex(digest), e);
 }
 
+static int read_oci(const Members *members, Manifests *manifests, Error *e) {
+        _cleanup_json_ Json *index = NULL;
+        const char *name = "index.json";
+        Json *descriptors = NULL;
+
+        manifests->format = "oci-archive";
+        TRY(read_json(members, name, NULL, &index, e));
+        if (!json_object_is_type(index, json_type_object) ||
+            json_get_array(index, "manifests", &descriptors) <= 0)
+                return bad_json(-EBADMSG, name, e);
+        for (size_t i = 0; i < json_object_array_length(descriptors); i++) {
+                Json *descriptor = json_object_array_get_idx(descriptors, i);
+                const char *digest = NULL;
+                Manifest *manifest;
+
+                if (!json_object_is_type(descriptor, json_type_object) ||
+                    json_peek_string(descriptor, "digest", &digest) <= 0)
+                        return bad_json(-EBADMSG, name, e);
+                if (!platform_fits(descriptor))
+                        continue;
+                manifest = add_manifest(manifests);
+                if (!manifest)
+                        return error_oom(e);
+                TRY(oci_names(manifest, descriptor, e));
+                TRY(oci_image(members, manifest, digest, e));
+                TRY(settle(manifests, e));
+        }
+        return manifests->n > 0 ? 0 : bad(name, "there is no image for this machine in it", e);
+}
+
+/* How many layers from below two images have in common. */
+static size_t count_common(const Manifest *a, const Manifest *b) {
+        size_t n = 0;
+
+        while (n < a->n_layers && n < b->n_layers &&
+               streq(a->layers[n].diff_id, b->layers[n].diff_id))
+                n++;
+        return n;
+}
+
+/* A layer that is in several images upon the same ones is to be unpacked once. */
+static void share_layers(Manifests *manifests) {
+        for (Manifest *m = manifests->items; m < manifests->items + manifests->n; m++) {
+                const Manifest *best = m;
+                size_t n = 0;
+
+                for (const Manifest *other = manifests->items; other < m; other++)
+                        if (count_common(other, m) > n) {
+                                best = other;
+                                n = count_common(other, m);
+                        }
+                for (size_t i = 0; i < m->n_layers; i++) {
+                        m->layers[i].shared = i < n;
+                        m->layers[i].part = i < n ? best->layers[i].part : manifests->n_parts++;
+                }
+        }
+}
+
 /* Whether a member is what only archives of images have. */
 static bool is_image_part(const char *name) {
         const char *blob = startswith(name, "blobs/sha256/");
@@ -312,10 +423,10 @@ static bool is_image_part(const char *name) {
                        streq(name, ".json") || streq(name, ".tar") || streq(name, "/layer.tar"));
 }
 
-int manifest_read(const Members *members, Manifest *ret, Error *e) {
+int manifests_read(const Members *members, Manifests *ret, Error *e) {
         int r;
 
-        *ret = MANIFEST_INIT;
+        *ret = MANIFESTS_INIT;
         if (members_find(members, "manifest.json"))
                 r = read_docker(members, ret, e);
         else if (members_find(members, "index.json") && members_find(members, "oci-layout"))
@@ -326,5 +437,8 @@ int manifest_read(const Members *members, Manifest *ret, Error *e) {
                                 return bad("the archive", "the image's manifest is missing", e);
                 return 0;
         }
-        return r < 0 ? r : 1;
+        if (r < 0)
+                return r;
+        share_layers(ret);
+        return 1;
 }

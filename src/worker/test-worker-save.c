@@ -286,13 +286,16 @@ static void check_history(Json *done) {
         }
 }
 
-static void check_outcome(Json *done, const char *format) {
+static void check_outcome(Json *outcome, const char *format) {
         _cleanup_strv_free_ char **names = NULL;
-        Json *layers = NULL, *config = NULL;
+        Json *layers = NULL, *config = NULL, *images = NULL, *done;
         const char *s = NULL;
 
-        CHECK_INT(json_peek_string(done, "format", &s), 1);
+        CHECK_INT(json_peek_string(outcome, "format", &s), 1);
         CHECK_STR(s, format);
+        CHECK_INT(json_get_array(outcome, "images", &images), 1);
+        CHECK_INT(json_object_array_length(images), 1);
+        done = json_object_array_get_idx(images, 0);
         CHECK_INT(json_get_strv(done, "names", &names), 1);
         CHECK_STR(names[0], "foo/bar:v1");
         CHECK_INT(json_get_array(done, "layers", &layers), 1);

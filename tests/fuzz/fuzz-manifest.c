@@ -79,8 +79,7 @@ static int make_archive(const Text *texts, size_t n) {
         return fd;
 }
 
-static void check_manifest(const Manifest *manifest) {
-        CHECK(streq(manifest->format, "docker-archive") || streq(manifest->format, "oci-archive"));
+static void check_manifest(const Manifest *manifest, size_t n_parts) {
         CHECK(manifest->n_layers >= 1);
         CHECK(id_is_valid(manifest->config_digest));
         for (size_t i = 0; i < manifest->n_layers; i++) {
@@ -88,6 +87,7 @@ static void check_manifest(const Manifest *manifest) {
 
                 CHECK(layer->member && !layer->member->link);
                 CHECK(id_is_valid(layer->diff_id));
+                CHECK(layer->part < n_parts);
                 CHECK(!*layer->digest || id_is_valid(layer->digest));
         }
         for (char **name = manifest->names; name && *name; name++) {
@@ -103,7 +103,7 @@ static void check_manifest(const Manifest *manifest) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        _cleanup_(manifest_done) Manifest manifest = MANIFEST_INIT;
+        _cleanup_(manifests_done) Manifests manifests = MANIFESTS_INIT;
         _cleanup_(members_done) Members members = MEMBERS_INIT;
         const char *s = (const char *)data, *end = s + size;
         Text texts[TEXTS_MAX] = {};
@@ -121,10 +121,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         } while (s);
         fd = make_archive(texts, n);
         CHECK_INT(members_read(fd, 0, &members, &e), 0);
-        r = manifest_read(&members, &manifest, &e);
+        r = manifests_read(&members, &manifests, &e);
         CHECK(r < 0 == (e.number != 0));
-        if (r > 0)
-                check_manifest(&manifest);
+        if (r > 0) {
+                CHECK(streq(manifests.format, "docker-archive") ||
+                      streq(manifests.format, "oci-archive"));
+                CHECK(manifests.n >= 1);
+                for (size_t i = 0; i < manifests.n; i++)
+                        check_manifest(&manifests.items[i], manifests.n_parts);
+        }
         close(fd);
         for (size_t i = 0; i < n; i++)
                 free(texts[i].text);
