@@ -25,7 +25,7 @@ static bool is_ready;
 static void start_journald(void) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-        strcpy(address.sun_path, path);
+        memcpy(address.sun_path, path, sizeof(path));
         unlink(path);
         journald = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         CHECK(journald >= 0);
