@@ -192,6 +192,22 @@ static void test_retagged(void) {
         image_remove("other");
 }
 
+/* Whoever is asked can also say no by a signal: nobody has begun anything. */
+static void test_interrupted(void) {
+        g_autofree char *pid = NULL;
+        Terminal *t;
+
+        expect(0, "", "", "touch caller && chown alice caller");
+        t = terminal_new(
+                AS("alice", "sh -c 'echo $$ > caller; exec mydocker run --rm busybox true'"));
+        terminal_expect(t, ASKED);
+        pid = read_file("caller");
+        kill(atoi(pid), SIGINT);
+        CHECK(terminal_finish(t, NULL) == 128 + SIGINT);
+        bus_check_property(NULL, "ContainersCount", "0");
+        expect(0, "", "", "rm caller");
+}
+
 /* An agent stays at its terminal when the caller goes: its dialog must end, and the caller's place be free. */
 static void test_vanished(void) {
         g_autofree char *path = container_run("{'name': <'web'>}", "sleep 1000");
@@ -273,6 +289,7 @@ int main(int argc, char *argv[]) {
         harness_add("/prompt/recreated", test_recreated);
         harness_add("/prompt/renamed", test_renamed);
         harness_add("/prompt/retagged", test_retagged);
+        harness_add("/prompt/interrupted", test_interrupted);
         harness_add("/prompt/vanished", test_vanished);
         harness_add("/prompt/places", test_places);
         harness_add("/prompt/patience", test_patience);

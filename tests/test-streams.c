@@ -269,6 +269,30 @@ static void test_signals(void) {
                "until mydocker kill sig > /dev/null 2>&1; do sleep 0.05; done; wait $pid");
 }
 
+/* A signal that comes while the daemon is at it is there when the process is. */
+static void test_early_signals(void) {
+        static const char sends[] =
+                "kill -STOP %d; mydocker %s & pid=$!; "
+                "for i in $(seq 1000); do grep -q '^SigBlk:.*[4-7c-f]...$' /proc/$pid/status && break; sleep 0.02; done; "
+                "kill -TERM $pid; kill -CONT %d; wait $pid";
+        g_autofree char *target = container_run(NULL, "sleep 1000"),
+                        *made = container_create("{'tty': <true>}", "sleep 1000"), *begun = NULL;
+        g_autofree char *exec = g_strdup_printf("exec %s sleep 99999", strrchr(target, '/') + 1),
+                        *start = g_strdup_printf("start -a %s", strrchr(made, '/') + 1);
+
+        expect(143, "", "", sends, daemon_pid(), exec, daemon_pid());
+        expect(1, "", "", "mydocker top %s | grep 99999", strrchr(target, '/') + 1);
+        expect(143, "", "", sends, daemon_pid(), start, daemon_pid());
+        bus_check_property(made, "State", "'running'");
+        expect(143, "", "", sends, daemon_pid(), "run -t --name begun busybox sleep 1000",
+               daemon_pid());
+        begun = find_container("begun");
+        bus_check_property(begun, "State", "'running'");
+        container_remove(begun);
+        container_remove(made);
+        container_remove(target);
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         harness_add("/streams/logged-and-shown", test_logged_and_shown);
@@ -281,5 +305,6 @@ int main(int argc, char *argv[]) {
         harness_add("/streams/slow-reader", test_slow_reader);
         harness_add("/streams/binary-clean", test_binary_clean);
         harness_add("/streams/signals", test_signals);
+        harness_add("/streams/early-signals", test_early_signals);
         return harness_run();
 }

@@ -29,6 +29,8 @@ static int attach(Session *session, const char *operand, sd_bus_message **ret) {
                 r = session_add_size(call);
         if (r >= 0)
                 r = options_close(call);
+        if (r >= 0)
+                r = session_open_signals(session);
         return r < 0 ? report_errno(client, r, "cannot make a message") :
                        client_send(client, call, operand, ret);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/client.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -76,6 +77,23 @@ static int exchange(Client *client, sd_bus_message *call, sd_bus_error *error,
         return 0;
 }
 
+/* While people are asked signals end us as they always do: nothing has begun yet, and the answer may take its time. */
+static int exchange_patiently(Client *client, sd_bus_message *call, sd_bus_error *error,
+                              sd_bus_message **ret) {
+        sigset_t deadly, before;
+        int r;
+
+        sigemptyset(&deadly);
+        sigaddset(&deadly, SIGHUP);
+        sigaddset(&deadly, SIGINT);
+        sigaddset(&deadly, SIGQUIT);
+        sigaddset(&deadly, SIGTERM);
+        sigprocmask(SIG_UNBLOCK, &deadly, &before);
+        r = exchange(client, call, error, ret);
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return r;
+}
+
 int client_exchange(Client *client, sd_bus_message *call, sd_bus_error *error,
                     sd_bus_message **ret) {
         _cleanup_message_ sd_bus_message *again = NULL;
@@ -90,7 +108,7 @@ int client_exchange(Client *client, sd_bus_message *call, sd_bus_error *error,
         if (r < 0)
                 return r;
         sd_bus_error_free(error);
-        return exchange(client, again, error, ret);
+        return exchange_patiently(client, again, error, ret);
 }
 
 int client_send(Client *client, sd_bus_message *call, const char *subject, sd_bus_message **ret) {

@@ -65,8 +65,8 @@ int session_take_input(Session *session, sd_bus_message *reply);
 int session_watch_all(Session *session);
 int session_watch(Session *session);
 
-/* Keeps signals to us for session_run(): from before the process starts, or one that comes when it just has would end us
- * and leave it alone. Return: 0 or a negative errno. */
+/* Keeps signals to us for session_run(): to be called just before the process starts, or one that comes when it just has
+ * would end us and leave it alone. Return: 0 or a negative errno. */
 int session_open_signals(Session *session);
 
 /* Relays until the end, with our terminal raw if session->tty and it is one. Return: the exit status of the command: that

@@ -106,6 +106,8 @@ static int exec_in(Session *session, const char *path, char **operands) {
         r = tty && !detach ? add_terminal(call) : session_add_streams(session, call);
         if (r >= 0)
                 r = options_close(call);
+        if (r >= 0 && !detach)
+                r = session_open_signals(session);
         if (r < 0)
                 return report_errno(client, r, "cannot make a message");
 

@@ -74,6 +74,8 @@ static int run_with_terminal(Session *session, char **operands) {
         if (r != 0)
                 return r;
         r = session_add_size(call);
+        if (r >= 0)
+                r = session_open_signals(session);
         if (r < 0)
                 return report_errno(client, r, "cannot make a message");
         r = container_options_send(client, call, operands, &session->path);
