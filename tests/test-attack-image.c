@@ -166,7 +166,8 @@ static void test_own_program(void) {
                 g_clear_pointer(&version, g_free);
                 shell(&version, NULL, "%s mydocker exec trap /bin/exe --version", as);
                 check_text("our program in the container", version, "mydocker-supervisor*");
-                expect(0, NULL, NULL, "%s mydocker exec trap touch /tmp/stop", as);
+                /* It may end the container before it has itself ended. */
+                shell(NULL, NULL, "%s mydocker exec trap touch /tmp/stop", as);
                 expect(0, "*", NULL, "%s mydocker wait trap", as);
                 /* What it found to overwrite: a program in the container at most. */
                 expect(0, "E*\n", NULL, "%s mydocker logs trap", as);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -119,6 +120,8 @@ pid_t client_start_supervisor(void) {
         if (supervisor == 0) {
                 char state[128], run[128], parent[128];
 
+                /* Also when a check fails. */
+                CHECK_INT(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
                 snprintf(state, sizeof(state), "--state-dir=%s", in_dir("state"));
                 snprintf(run, sizeof(run), "--runtime-dir=%s", in_dir("run"));
                 snprintf(parent, sizeof(parent), "--cgroup-parent=%s", cgroup_parent);
