@@ -95,19 +95,23 @@ static void test_terminal_only(void) {
 }
 
 /* Stands for ssh: the other machine is this one, whose bus the command itself cannot reach. */
-static const char ssh_script[] = "#!/bin/sh\n"
-                                 "echo \"$*\" > ssh.arguments\n"
-                                 "[ \"$1 $2 $4\" = '-xT -- systemd-stdio-bridge' ] || exit 1\n"
-                                 "exec systemd-stdio-bridge -p \"$MYDOCKER_TEST_BUS\"\n";
+static const char ssh_script[] =
+        "#!/bin/sh\n"
+        "echo \"$*\" >> ssh.arguments\n"
+        "case \"$*\" in\n"
+        "'-x -T -e none -- alice@far systemd-stdio-bridge')\n"
+        "        exec systemd-stdio-bridge -p \"$MYDOCKER_TEST_BUS\";;\n"
+        "'-x -T -e none -- alice@far mydocker '*)\n"
+        "        DBUS_SYSTEM_BUS_ADDRESS=$MYDOCKER_TEST_BUS exec sh -c \"$7\";;\n"
+        "esac\n"
+        "exit 1\n";
 
 #define FAR                                                                                        \
         "MYDOCKER_TEST_BUS=$DBUS_SYSTEM_BUS_ADDRESS DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none"       \
         " PATH=$PWD/ssh:$PATH mydocker -H alice@far "
 
-#define NOT_THERE(what, verb)                                                                      \
-        "Error: " what " does not work over --host; try: ssh alice@far mydocker " verb " …\n"
-
-static void test_host(void) {
+/* What is there: the bus says. What takes descriptors: the command there. */
+static void check_far_verbs(void) {
         static const struct {
                 int status;
                 const char *out, *err, *command;
@@ -117,10 +121,6 @@ static void test_host(void) {
                  " 'echo out; echo err >&2; exec sleep 1000'"},
                 {0, "web\n", "", "ps --format '{{.Names}}'"},
                 {0, "/web\n", "", "inspect -f '{{.Name}}' web"},
-                /* Output is collected, since no descriptor gets there. */
-                {4, "one\n", "two\n", "exec web sh -c 'echo one; echo two >&2; exit 4'"},
-                {127, "", "*nonesuch*", "exec web nonesuch"},
-                {0, "*busybox.tar*", "", "exec web ls /here"},
                 {0, "out\n", "err\n", "logs web"},
                 {0, "*sleep 1000\n", "", "top web"},
                 {0, "sha256:" HEX64 "\n", "", "commit web mine"},
@@ -130,37 +130,118 @@ static void test_host(void) {
                 {0, "out\n", "err\n", "logs -n 2 --since 1h web"},
                 {0, "", "", "logs --until 1h web"},
                 {0, "", "", "logs -n 0 web"},
-                /* In the foreground output comes from the log; the removal waits for that. */
+                {4, "one\n", "two\n", "exec web sh -c 'echo one; echo two >&2; exit 4'"},
+                {127, "", "*nonesuch*", "exec web nonesuch"},
+                {0, "*busybox.tar*", "", "exec web ls /here"},
+                {0, "a  b|it's|\\\\|$HOME|\n|", "",
+                 "exec web printf '%s|' 'a  b' \"it's\" '\\\\' '$HOME' '\n'"},
+                {0, "/tmp given 1\n", "",
+                 "exec -u 1 -w /tmp -e KEY='given 1' web sh -c 'echo $PWD $KEY'"},
+                {0, "", "", "exec -d web sleep 99999"},
+                {0, "*sleep 99999\n", "", "top web"},
                 {4, "one\n", "two\n",
                  "run --rm --name fore busybox sh -c 'echo one; sleep 0.3; echo two >&2; exit 4'"},
                 {0, "part", "", "run --rm --name fore busybox printf part"},
+                {0, "loud\n", "", "run --rm --log-driver none busybox echo loud"},
                 {1, "", "Error: No such container: fore\n", "rm fore"},
                 {0, "kept\n", "", "run --name fore busybox echo kept"},
                 {0, "kept\n", "", "logs fore"},
+                {0, "kept\n", "", "start -a fore"},
+                {0, "fore\n", "", "rm fore"},
+                {7, "on\non\non\n", "",
+                 "run --name fore --restart on-failure:2 busybox sh -c 'echo on; exit 7'"},
                 {0, "fore\n", "", "rm fore"},
                 {127, "", "*nonesuch*", "run --rm --name fore busybox nonesuch"},
                 {1, "", "Error: No such container: fore\n", "rm fore"},
-                {125, "", NOT_THERE("running with -i or -t", "run"), "run --rm -i busybox true"},
-                {125, "", NOT_THERE("running in the foreground without a log file", "run"),
-                 "run --log-driver none busybox true"},
-                {125, "", NOT_THERE("exec with -d, -i or -t", "exec"), "exec -i web cat"},
-                {125, "", NOT_THERE("exec with -d, -i or -t", "exec"), "exec -d web sleep 1000"},
-                {1, "", NOT_THERE("attach", "attach"), "attach web"},
-                {1, "", NOT_THERE("start with -a or -i", "start"), "start -a web"},
-                {1, "", NOT_THERE("save", "save"), "save busybox"},
-                {1, "", NOT_THERE("export", "export"), "export web"},
-                {1, "", NOT_THERE("reading an archive", "import"), "import busybox.tar mine"},
-                {1, "", NOT_THERE("reading an archive", "load"), "load -i busybox.tar"},
+                {0, "\\r\n", "", "run -t --rm busybox echo | sed 's/\\r/\\\\r/'"},
+                {1, "", "Error: the input device is not a TTY\n", "exec -it web sh < /dev/null"},
+                {1, "", "Error: No such container: none\n", "attach none"},
                 {1, "", "Error: No such container: none\n", "stop none"},
+                {1, "", "Error: No such image: none\n", "save none"},
+                {1, "", "Error: No such container: none\n", "export none"},
+                {1, "", "Error: No such container: none\n", "cp none:/etc there"},
+                {125, "", "Error: No such container: none\n", "exec none true"},
                 {0, "web\n", "", "rm -f web"},
         };
 
+        for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+                expect(cases[i].status, cases[i].out, cases[i].err, FAR "%s", cases[i].command);
+        /* What is asked of ssh: no key is its own, and nobody can slip it an option. */
+        expect(0, "", "",
+               "grep -qxe '-x -T -e none -- alice@far systemd-stdio-bridge' ssh.arguments &&"
+               " grep -qxe \"-x -T -e none -- alice@far mydocker 'save' '--format' 'oci-archive'"
+               " '--' 'none'\" ssh.arguments");
+}
+
+static void check_far_streams(void) {
+        expect(0, "", "", "head -c 20M /dev/urandom > data; cksum < data > sum");
+        expect(0, "", "", "cat data | " FAR "run -i --rm busybox cat | cksum | cmp - sum");
+        expect(0, NULL, "", FAR "run -d --name web busybox sleep 1000");
+        expect(0, "", "", "cat data | " FAR "exec -i web cat | cksum | cmp - sum");
+        /* Files of this side. */
+        expect(0, "", "",
+               FAR "cp data web:/tmp/copy && " FAR "exec web cat /tmp/copy | cmp - data");
+        expect(0, "", "",
+               FAR "cp web:/tmp/copy back && cmp data back && " FAR
+                   "cp web:/tmp/copy - | tar -xO copy | cmp - data && rm back");
+        expect(0, "renamed\n", "",
+               "mkdir -p tree/in && echo x > tree/in/file && " FAR
+               "cp tree web:/tmp/renamed && " FAR
+               "exec web find /tmp/renamed -type f | grep -q in/file && " FAR
+               "cp web:/tmp/renamed/in/file ./renamed && cat renamed > /dev/null && echo renamed");
+        expect(0, "", "", "rm -r tree renamed");
+        expect(0, "", "",
+               FAR "export -o out.tar web && tar -tf out.tar tmp/copy > /dev/null && rm out.tar");
+        expect(0, "sha256:" HEX64 "\n", "",
+               FAR "import -m text -c 'CMD [\"true\"]' busybox.tar far:1");
+        expect(0, "text true\n", "",
+               "mydocker inspect -f '{{.Comment}} {{json .Config.Cmd}}' far:1 | tr -d '[]\"'");
+        expect(0, "Loaded image: far:1\n", "",
+               FAR "save -o far.tar far:1 && mydocker rmi far:1 > /dev/null && " FAR
+                   "load -q < far.tar && rm far.tar");
+        expect(0, NULL, "", "mydocker rmi far:1");
+        /* Variables are those of this side. */
+        expect(0, "here file\n", "",
+               "echo FROM=file > variables; KEY=here " FAR
+               "run --rm -e KEY --env-file variables busybox sh -c 'echo $KEY $FROM'");
+        expect(0, "here file\n", "",
+               "KEY=here " FAR "exec -e KEY --env-file variables web sh -c 'echo $KEY $FROM'");
+        expect(0, "", "", "mydocker rm -f web > /dev/null; rm variables data sum");
+}
+
+/* Signals for the command here are for the process there. */
+static void check_far_signals(void) {
+        static const char *const commands[] = {
+                "run --rm --name fore busybox sh",
+                "exec fore sh",
+                "attach fore",
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+                const char *trap =
+                        "trap \"echo hup; exit 5\" HUP; while :; do echo ready; sleep 0.05; done";
+
+                if (i == 1)
+                        expect(0, NULL, "", "mydocker run -d --name fore busybox sleep 1000");
+                if (i == 2)
+                        expect(0, NULL, "", "mydocker run -d --name fore busybox sh -c '%s'", trap);
+                expect(5, "hup\n", "",
+                       FAR
+                       "%s %s%s%s > out & pid=$!;"
+                       " until grep -qs ready out; do sleep 0.05; done; kill -HUP $pid; wait $pid;"
+                       " status=$?; tail -n 1 out; rm out; exit $status",
+                       commands[i], i < 2 ? "-c '" : "", i < 2 ? trap : "", i < 2 ? "'" : "");
+                expect(0, NULL, NULL, "mydocker rm -f fore");
+        }
+}
+
+static void test_host(void) {
         expect(0, "", "", "mkdir ssh");
         g_assert_true(g_file_set_contents("ssh/ssh", ssh_script, -1, NULL));
         expect(0, "", "", "chmod 0755 ssh/ssh");
-        for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
-                expect(cases[i].status, cases[i].out, cases[i].err, FAR "%s", cases[i].command);
-        expect(0, "-xT -- alice@far systemd-stdio-bridge\n", "", "cat ssh.arguments");
+        check_far_verbs();
+        check_far_streams();
+        check_far_signals();
         /* Who completes passes the words of the line alone. */
         for (guint i = 0; i < 2; i++)
                 expect(0, "busybox\nbusybox:latest\n", "",
@@ -168,17 +249,16 @@ static void test_host(void) {
                        " DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none PATH=$PWD/ssh:$PATH"
                        " mydocker complete -- %s bus",
                        i == 0 ? "--host=alice@far run" : "run -H alice@far");
-        expect(0, "ready\nhup\n", "",
-               FAR "run --rm --name fore busybox sh -c 'trap \"echo hup; exit 5\" HUP; echo ready;"
-                   " while :; do sleep 0.05; done' > out & pid=$!;"
-                   " until grep -qs ready out; do sleep 0.05; done; kill -HUP $pid; wait $pid;"
-                   " test $? = 5; cat out; rm out; ! mydocker inspect fore > /dev/null 2>&1");
 
         expect(0, "", "", "printf '#!/bin/sh\\nexit 255\\n' > ssh/ssh");
         expect(1, "",
                "Error: cannot reach the system bus of alice@far: *\n"
                "It takes ssh access, and systemd on the other machine.\n",
                FAR "ps");
+        expect(125, "",
+               "Error: cannot reach the system bus of alice@far: *\n"
+               "It takes ssh access, and systemd on the other machine.\n",
+               FAR "exec web true");
         expect(0, "", "", "rm -r ssh ssh.arguments");
 }
 

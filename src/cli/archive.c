@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/progress.h"
+#include "cli/remote.h"
 #include "cli/report.h"
 #include "shared/error.h"
 #include "shared/fd.h"
@@ -83,7 +84,7 @@ static void on_signal(int number) {
 }
 
 /* Beside the file, so that rename(2) can put it into place. */
-static int receive_file(const Client *client, int fd, const char *what, const char *output) {
+static int receive_file(int fd, const char *what, const char *output) {
         _cleanup_close_ int to = -EBADF;
         static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
         mode_t mask = umask(0);
@@ -92,10 +93,13 @@ static int receive_file(const Client *client, int fd, const char *what, const ch
         umask(mask);
         unfinished = strf("%s.XXXXXX", output);
         if (!unfinished)
-                return report_errno(client, ENOMEM, "cannot go on");
+                return -ENOMEM;
         to = mkostemp(unfinished, O_CLOEXEC);
-        if (to < 0)
-                return report_errno(client, errno, output);
+        if (to < 0) {
+                r = -errno;
+                free(unfinished);
+                return r;
+        }
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
                 signal(signals[i], on_signal);
         r = archive_copy(fd, to, what);
@@ -108,17 +112,36 @@ static int receive_file(const Client *client, int fd, const char *what, const ch
         if (r < 0)
                 (void)unlink(unfinished);
         free(unfinished);
-        return report_copy(client, r, output);
+        return r;
 }
 
-int archive_receive(const Client *client, int fd, const char *what, const char *output) {
+static int receive(int fd, const char *what, const char *output) {
         _cleanup_close_ int to = -EBADF;
         struct stat st;
 
         if (!output)
-                return report_copy(client, archive_copy(fd, STDOUT_FILENO, what), NULL);
+                return archive_copy(fd, STDOUT_FILENO, what);
         if (stat(output, &st) < 0 || S_ISREG(st.st_mode))
-                return receive_file(client, fd, what, output);
+                return receive_file(fd, what, output);
         to = open(output, O_WRONLY | O_CLOEXEC);
-        return report_copy(client, to < 0 ? -errno : archive_copy(fd, to, what), output);
+        return to < 0 ? -errno : archive_copy(fd, to, what);
+}
+
+int archive_receive(const Client *client, int fd, const char *what, const char *output) {
+        return report_copy(client, receive(fd, what, output), output);
+}
+
+int archive_receive_remotely(Client *client, char *const *words, const char *what,
+                             const char *output) {
+        _cleanup_close_ int fd = -EBADF;
+        pid_t pid;
+        int status, r = remote_start_reading(client, words, &fd, &pid);
+
+        if (r != 0)
+                return r;
+        r = receive(fd, what, output);
+        fd = safe_close(fd);
+        status = remote_wait(client, pid);
+        /* Why nothing came was said there. */
+        return status != 0 && (r >= 0 || r == -ENODATA) ? status : report_copy(client, r, output);
 }

@@ -15,3 +15,7 @@ int archive_copy(int from, int to, const char *what);
 /* Copies an archive to a file, or to standard output if `output` is NULL. A file appears under its name only
  * when it is complete. An archive that breaks off is an error. `what` is being done, for the line of progress. */
 int archive_receive(const Client *client, int fd, const char *what, const char *output);
+
+/* The same with what "mydocker WORDS…" on another machine writes to its standard output. */
+int archive_receive_remotely(Client *client, char *const *words, const char *what,
+                             const char *output);

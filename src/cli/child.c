@@ -6,15 +6,13 @@
 #include <sys/wait.h>
 
 static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
-                   const ChildFd *fds) {
-        sigset_t none, defaults;
+                   const ChildFd *fds, const sigset_t *blocked) {
+        sigset_t defaults;
         int r = 0;
 
-        /* job_wait() blocks signals that the program is to end by, together with us. */
-        sigemptyset(&none);
         sigemptyset(&defaults);
         sigaddset(&defaults, SIGPIPE);
-        r = posix_spawnattr_setsigmask(attributes, &none);
+        r = posix_spawnattr_setsigmask(attributes, blocked);
         if (r == 0)
                 r = posix_spawnattr_setsigdefault(attributes, &defaults);
         if (r == 0)
@@ -25,7 +23,7 @@ static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attri
         return r;
 }
 
-int child_start(char *const *argv, const ChildFd *fds, pid_t *ret) {
+int child_start_masked(char *const *argv, const ChildFd *fds, const sigset_t *blocked, pid_t *ret) {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
         int r;
@@ -35,13 +33,21 @@ int child_start(char *const *argv, const ChildFd *fds, pid_t *ret) {
                 return -r;
         r = posix_spawnattr_init(&attributes);
         if (r == 0) {
-                r = prepare(&actions, &attributes, fds);
+                r = prepare(&actions, &attributes, fds, blocked);
                 if (r == 0)
                         r = posix_spawnp(ret, argv[0], &actions, &attributes, argv, environ);
                 posix_spawnattr_destroy(&attributes);
         }
         posix_spawn_file_actions_destroy(&actions);
         return -r;
+}
+
+int child_start(char *const *argv, const ChildFd *fds, pid_t *ret) {
+        sigset_t none;
+
+        /* job_wait() blocks signals that the program is to end by, together with us. */
+        sigemptyset(&none);
+        return child_start_masked(argv, fds, &none, ret);
 }
 
 int child_wait(pid_t pid) {

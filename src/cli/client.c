@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "cli/agent.h"
+#include "cli/child.h"
+#include "cli/remote.h"
 #include "cli/report.h"
 #include "shared/error.h"
 #include "shared/strutil.h"
@@ -18,22 +20,25 @@ int client_connect(Client *client) {
 
         if (client->bus)
                 return 0;
-        r = client->host ? sd_bus_open_system_remote(&client->bus, client->host) :
+        r = client->host ? remote_open_bus(client, &client->bus, &client->ssh) :
                            sd_bus_open_system(&client->bus);
         return r < 0 ? report_unreachable(client, r) : 0;
 }
 
-void client_done(Client *client) {
+void client_disconnect(Client *client) {
         client->bus = sd_bus_flush_close_unref(client->bus);
-        free(client->daemon);
-        agent_close();
+        /* It ends with the connection, but for one that still asks for a password. */
+        if (client->ssh > 0) {
+                kill(client->ssh, SIGTERM);
+                (void)child_wait(client->ssh);
+        }
+        client->ssh = 0;
 }
 
-int client_require_local(Client *client, const char *what) {
-        if (!client->host)
-                return 0;
-        return report(client, "%s does not work over --host; try: ssh %s mydocker %s …", what,
-                      client->host, client->verb->name);
+void client_done(Client *client) {
+        client_disconnect(client);
+        free(client->daemon);
+        agent_close();
 }
 
 int client_new_call(Client *client, const char *path, const char *interface, const char *member,

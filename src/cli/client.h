@@ -59,17 +59,18 @@ struct Client {
         const char *host;  /* [USER@]HOST, NULL for this machine */
         bool ask_password, pager, legend;
         sd_bus *bus;  /* after client_connect() */
+        pid_t ssh;    /* what carries it from another machine, or 0 */
         char *daemon; /* unique name of who answered last */
 };
 
 /* Connects to the bus, once. */
 int client_connect(Client *client);
 
-/* Ends the connection and what was started beside it. */
-void client_done(Client *client);
+/* Ends the connection; the next call makes a new one. */
+void client_disconnect(Client *client);
 
-/* Refuses a verb, or something of it, for another machine, since descriptors do not get there. */
-int client_require_local(Client *client, const char *what);
+/* The same with what was started beside it. */
+void client_done(Client *client);
 
 /* A new method call to the daemon, on a connection made if need be. */
 int client_new_call(Client *client, const char *path, const char *interface, const char *member,

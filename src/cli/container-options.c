@@ -164,7 +164,7 @@ static int add_simple(sd_bus_message *call) {
                 TRY(options_add(call, "init", "b", true));
         if (O.read_only)
                 TRY(options_add(call, "read-only", "b", true));
-        if (O.remove && !O.keep)
+        if (O.remove)
                 TRY(options_add(call, "auto-remove", "b", true));
         if (O.tty)
                 TRY(options_add(call, "tty", "b", true));

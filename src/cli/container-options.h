@@ -7,7 +7,6 @@
 
 typedef struct ContainerOptions {
         bool interactive, tty, remove;
-        bool keep; /* the service is not to do what `remove` asks for */
         const char *name, *cidfile, *detach_keys;
         char **env, **env_files, **labels, **label_files, **volumes, **tmpfs, **cap_add, **cap_drop,
                 **security, **log_options, **ulimits, **devices;

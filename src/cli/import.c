@@ -66,18 +66,22 @@ int import_stream(Client *client, const ImportArguments *a, int fd, JobResult *r
         return import_from(client, a, fd, *a->name ? a->name : "the image", ret);
 }
 
-int import_archive(Client *client, const ImportArguments *a, JobResult *ret) {
-        bool from_stdin = !a->file || streq(a->file, "-");
-        _cleanup_close_ int fd = -EBADF;
-        int r = client_require_local(client, "reading an archive");
+int import_open(Client *client, const char *file, int *ret) {
+        bool from_stdin = !file || streq(file, "-");
+        int fd;
 
-        if (r != 0)
-                return r;
         if (from_stdin && isatty(STDIN_FILENO))
                 return report(client, "cowardly refusing to read an archive from a terminal");
         fd = from_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) :
-                          open(a->file, O_RDONLY | O_CLOEXEC);
+                          open(file, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return report_errno(client, errno, from_stdin ? "standard input" : a->file);
+                return report_errno(client, errno, from_stdin ? "standard input" : file);
+        *ret = fd;
+        return 0;
+}
+
+int import_archive(Client *client, const ImportArguments *a, int fd, JobResult *ret) {
+        bool from_stdin = !a->file || streq(a->file, "-");
+
         return import_from(client, a, fd, from_stdin ? "standard input" : a->file, ret);
 }

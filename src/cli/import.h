@@ -14,7 +14,11 @@ typedef struct ImportArguments {
         bool quiet; /* no progress */
 } ImportArguments;
 
-int import_archive(Client *client, const ImportArguments *arguments, JobResult *ret);
+/* Opens an archive; `file` as above. */
+int import_open(Client *client, const char *file, int *ret);
 
-/* The same with a descriptor, not closed, instead of a file. */
+/* Neither closes `fd`; arguments->file is only for what the user is told. */
+int import_archive(Client *client, const ImportArguments *arguments, int fd, JobResult *ret);
+
+/* The same with what is no archive of the user's. */
 int import_stream(Client *client, const ImportArguments *arguments, int fd, JobResult *ret);

@@ -9,6 +9,7 @@
 
 #include "cli/child.h"
 #include "cli/progress.h"
+#include "cli/remote.h"
 #include "cli/report.h"
 #include "shared/fd.h"
 #include "shared/strutil.h"
@@ -40,10 +41,7 @@ static int report_skopeo(const Client *client, int r) {
 int registry_init(Client *client, Registry *registry) {
         const char *base = getenv("TMPDIR");
         _cleanup_free_ char *template = NULL;
-        int r = client_require_local(client, client->verb->name);
 
-        if (r != 0)
-                return r;
         /* skopeo takes a colon for the end of the path. */
         if (!base || !*base || strchr(base, ':'))
                 base = TEMPORARY_DIRECTORY;
@@ -174,11 +172,23 @@ char *registry_digest(const Registry *registry) {
         return text;
 }
 
-int registry_exec(const Client *client, char *const *argv) {
-        int r = client_require_local((Client *)client, client->verb->name);
+int registry_run_remotely(Client *client, const Registry *registry, char *const *operands) {
+        _cleanup_strv_free_ char **words = NULL;
+        int r = remote_add(&words, client->verb->name, registry->quiet ? "--quiet" : NULL, NULL);
 
-        if (r != 0)
-                return r;
+        if (r >= 0 && registry->platform)
+                r = remote_add(&words, "--platform", registry->platform, NULL);
+        if (r >= 0 && registry->tls)
+                r = strv_consume(&words, strf("--tls-verify=%s", registry->tls));
+        if (r >= 0)
+                r = remote_add(&words, "--", operands[0], operands[1], NULL);
+        return r < 0 ? report_errno(client, r, "cannot go on") : remote_exec(client, words, false);
+}
+
+int registry_exec(Client *client, char *const *argv) {
+        /* Our own verbs have skopeo's options. */
+        if (client->host)
+                return remote_exec(client, argv + 1, isatty(STDIN_FILENO));
         execvp(argv[0], argv);
         return report_skopeo(client, -errno);
 }

@@ -33,5 +33,8 @@ char *registry_digest(const Registry *registry);
 /* Parses --tls-verify. */
 int option_tls(const char *value, void *target);
 
-/* Runs `skopeo` with these arguments in place of this program. Returns only on failure, with an exit status. */
-int registry_exec(const Client *client, char *const *argv);
+/* Runs `skopeo` with these arguments in place of this program, where the containers are. Returns only on failure, with an exit status. */
+int registry_exec(Client *client, char *const *argv);
+
+/* Runs the verb, pull or push, on another machine. Returns as registry_exec() does. */
+int registry_run_remotely(Client *client, const Registry *registry, char *const *operands);

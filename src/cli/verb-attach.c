@@ -6,6 +6,8 @@
 
 #include "cli/attach.h"
 #include "cli/containers.h"
+#include "cli/remote-session.h"
+#include "cli/remote.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -24,10 +26,11 @@ static const Option options[] = {
 };
 
 /* The daemon would let us wait for the start, which nobody expects. */
-static int check_running(Client *client, const char *path, const char *operand) {
+static int check_running(Client *client, const char *path, const char *operand, bool *tty) {
         Container container = {};
         int r = container_get(client, path, operand, &container);
 
+        *tty = container.tty;
         if (r == 0 && !container_is_running(&container))
                 r = report(client, "You cannot attach to a stopped container, start it first");
         else if (r == 0 && streq(container.state, "paused"))
@@ -36,16 +39,32 @@ static int check_running(Client *client, const char *path, const char *operand) 
         return r;
 }
 
+static int attach_remotely(Client *client, const Session *session) {
+        const RemoteSession remote = {.container = session->path,
+                                      .signal_proxy = signal_proxy,
+                                      .input = !no_stdin,
+                                      .tty = session->tty};
+        _cleanup_strv_free_ char **words = NULL;
+        int r = remote_add(&words, "attach", no_stdin ? "--no-stdin" : NULL, NULL);
+
+        if (r >= 0 && detach_keys)
+                r = remote_add(&words, "--detach-keys", detach_keys, NULL);
+        if (r >= 0)
+                r = remote_add(&words, path_id(session->path), NULL);
+        return r < 0 ? report_errno(client, r, "cannot go on") :
+                       remote_session(client, &remote, words);
+}
+
 static int attach(Client *client, char **operands) {
         _cleanup_session_ Session session = {};
-        int r = client_require_local(client, "attach");
+        int r = session_init(&session, client, CONTAINER_INTERFACE, detach_keys);
 
-        if (r == 0)
-                r = session_init(&session, client, CONTAINER_INTERFACE, detach_keys);
         if (r == 0)
                 r = client_find_container(client, operands[0], &session.path);
         if (r == 0)
-                r = check_running(client, session.path, operands[0]);
+                r = check_running(client, session.path, operands[0], &session.tty);
+        if (r == 0 && client->host)
+                return attach_remotely(client, &session);
         if (r == 0)
                 r = session_watch(&session);
         if (r != 0)

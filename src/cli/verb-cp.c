@@ -10,19 +10,24 @@
 
 #include "cli/archive.h"
 #include "cli/child.h"
-#include "cli/job.h"
 #include "cli/report.h"
+#include "cli/transfer.h"
 #include "cli/verbs.h"
 #include "shared/error.h"
 #include "shared/fd.h"
 #include "shared/strutil.h"
 
-static bool archive, follow, quiet;
+static bool archive, follow, quiet, as_cp;
+static const char *member;
 
 static const Option options[] = {
         {"a archive", NULL, "Archive mode (copy all uid/gid information)", option_bool, &archive},
         {"L follow-link", NULL, "Always follow symbol link in SRC_PATH", option_bool, &follow},
         {"q quiet", NULL, "Suppress progress output", option_bool, &quiet},
+        /* From us to ourselves on another machine, together with "-": it is not a user's archive, but comes from the files
+         * that were named here; and its one member is to be called so. */
+        {"as-cp", NULL, NULL, option_bool, &as_cp},
+        {"member", "name", NULL, option_string, &member},
         {},
 };
 
@@ -43,6 +48,14 @@ static int side_init(Side *side, const char *operand) {
         side->path = colon[1] ? colon + 1 : "/";
         side->container = strndup(operand, (size_t)(colon - operand));
         return side->container ? 0 : -ENOMEM;
+}
+
+static Transfer transfer_of(const Side *side) {
+        return (Transfer){.operand = side->operand,
+                          .container = side->container,
+                          .path = side->path,
+                          .quiet = quiet,
+                          .fd = -EBADF};
 }
 
 /* Splits a path of ours in a directory and a name in it; what ends in "." or ".." gets its real name. */
@@ -216,38 +229,24 @@ static int extract(const Client *client, const Destination *d, int fd) {
 }
 
 static int copy_out(Client *client, const Side *from, const char *to) {
-        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(destination_done) Destination d = {};
-        _cleanup_free_ char *path = NULL;
+        _cleanup_transfer_ Transfer transfer = transfer_of(from);
         bool to_stdout = streq(to, "-");
-        int fd, r = to_stdout ? archive_check_output(client, NULL) :
-                                choose_destination(client, to, &d);
+        int status, r = to_stdout ? archive_check_output(client, NULL) :
+                                    choose_destination(client, to, &d);
 
-        if (r == 0)
-                r = client_find_container(client, from->container, &path);
-        if (r == 0)
-                r = client_new_call(client, path, CONTAINER_INTERFACE, "CopyOut", &call);
         if (r != 0)
                 return r;
-        r = sd_bus_message_append(call, "s", from->path);
-        if (r >= 0)
-                r = options_open(call);
-        if (r >= 0 && follow)
-                r = options_add(call, "follow", "b", true);
-        if (r >= 0 && d.name)
-                r = options_add(call, "name", "s", d.name);
-        if (r >= 0)
-                r = options_close(call);
-        if (r < 0)
-                return report_errno(client, r, "cannot make a message");
-        r = client_send(client, call, from->operand, &reply);
+        transfer.follow = follow;
+        transfer.name = to_stdout ? member : d.name;
+        r = transfer_begin_out(client, &transfer);
         if (r != 0)
                 return r;
-        r = sd_bus_message_read(reply, "h", &fd);
-        if (r < 0)
-                return report_errno(client, r, "cannot read the daemon's answer");
-        return to_stdout ? archive_receive(client, fd, quiet ? NULL : "Copying", NULL) :
-                           extract(client, &d, fd);
+        r = to_stdout ? archive_receive(client, transfer.fd, quiet ? NULL : "Copying", NULL) :
+                        extract(client, &d, transfer.fd);
+        transfer.fd = safe_close(transfer.fd);
+        status = transfer_finish(client, &transfer, NULL);
+        return r != 0 ? r : status;
 }
 
 /* What tar is to pack. */
@@ -309,70 +308,27 @@ static int start_create(const Source *source, int output, pid_t *ret) {
         return child_start(argv, fds, ret);
 }
 
-/* Begins the job. `source` is NULL for an archive that comes from standard input. */
-static int begin_in(Client *client, const Side *to, const Source *source, char **job, int *ret) {
-        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-        _cleanup_free_ char *path = NULL;
-        const char *job_path;
-        int fd, r = job_watch(client);
-
-        if (r == 0)
-                r = client_find_container(client, to->container, &path);
-        if (r == 0)
-                r = client_new_call(client, path, CONTAINER_INTERFACE, "CopyIn", &call);
-        if (r != 0)
-                return r;
-        r = sd_bus_message_append(call, "s", to->path);
-        if (r >= 0)
-                r = options_open(call);
-        if (r >= 0 && source)
-                r = options_add(call, "as-cp", "b", true);
-        if (r >= 0 && source && source->name)
-                r = options_add(call, "name", "s", source->name);
-        if (r >= 0)
-                r = options_close(call);
-        if (r < 0)
-                return report_errno(client, r, "cannot make a message");
-        r = client_send(client, call, to->operand, &reply);
-        if (r != 0)
-                return r;
-        r = sd_bus_message_read(reply, "ho", &fd, &job_path);
-        if (r >= 0)
-                r = free_and_strdup(job, job_path);
-        if (r >= 0)
-                r = *ret = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") : 0;
-}
-
-/* The pipe has to be closed before, or its reader would never see the end. */
-static int finish_in(Client *client, const Side *to, const char *job, const char *what) {
-        JobResult result = {};
-        int r = job_wait(client, job, quiet ? NULL : what, to->operand, &result);
-
-        job_result_done(&result);
-        return r;
-}
-
 static int copy_stdin(Client *client, const Side *to) {
         char *argv[] = {(char *)"cat", NULL};
         ChildFd fds[] = {{-1, STDOUT_FILENO}, {-1, 0}};
-        _cleanup_free_ char *job = NULL;
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_transfer_ Transfer transfer = transfer_of(to);
         pid_t pid;
         int r;
 
         if (isatty(STDIN_FILENO))
                 return report(client, "cowardly refusing to read an archive from a terminal");
-        r = begin_in(client, to, NULL, &job, &fd);
+        transfer.as_cp = as_cp;
+        transfer.name = member;
+        r = transfer_begin_in(client, &transfer);
         if (r != 0)
                 return r;
         /* A process of its own, since we listen to the daemon meanwhile. */
-        fds[0].fd = fd;
+        fds[0].fd = transfer.fd;
         r = child_start(argv, fds, &pid);
-        fd = safe_close(fd);
+        transfer.fd = safe_close(transfer.fd);
         if (r < 0)
                 return report_errno(client, r, "cannot run cat");
-        r = finish_in(client, to, job, "Copying");
+        r = transfer_finish(client, &transfer, "Copying");
         /* Who has not read all, has found the end mark, or has failed and said so. */
         (void)child_wait(pid);
         return r;
@@ -380,21 +336,23 @@ static int copy_stdin(Client *client, const Side *to) {
 
 static int copy_in(Client *client, const char *from, const Side *to) {
         _cleanup_(source_done) Source source = {};
-        _cleanup_free_ char *job = NULL, *what = NULL;
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *what = strf("Copying %s", from);
+        _cleanup_transfer_ Transfer transfer = transfer_of(to);
         int status, r = choose_source(client, from, &source);
         pid_t pid;
 
-        if (r == 0)
-                r = begin_in(client, to, &source, &job, &fd);
         if (r != 0)
                 return r;
-        what = strf("Copying %s", from);
-        r = what ? start_create(&source, fd, &pid) : -ENOMEM;
-        fd = safe_close(fd);
+        transfer.as_cp = true;
+        transfer.name = source.name;
+        r = transfer_begin_in(client, &transfer);
+        if (r != 0)
+                return r;
+        r = what ? start_create(&source, transfer.fd, &pid) : -ENOMEM;
+        transfer.fd = safe_close(transfer.fd);
         if (r < 0)
                 return report_tar(client, r);
-        r = finish_in(client, to, job, what);
+        r = transfer_finish(client, &transfer, what);
         status = child_wait(pid);
         if (r != 0)
                 return r;
@@ -403,10 +361,6 @@ static int copy_in(Client *client, const char *from, const Side *to) {
 }
 
 static int copy(Client *client, const Side *from, const Side *to) {
-        int r = client_require_local(client, "cp");
-
-        if (r != 0)
-                return r;
         if (from->container && to->container)
                 return report(client, "copying between containers is not supported");
         if (from->container)

@@ -6,14 +6,16 @@
 #include <limits.h>
 
 #include "cli/environment.h"
+#include "cli/remote-session.h"
+#include "cli/remote.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "shared/error.h"
-#include "shared/fd.h"
+#include "shared/strutil.h"
 
 static bool detach, interactive, privileged, tty;
-static const char *detach_keys, *user, *workdir;
+static const char *detach_keys, *tell, *user, *workdir;
 static char **env, **env_files;
 
 static const Option options[] = {
@@ -25,6 +27,8 @@ static const Option options[] = {
         {"i interactive", NULL, "Keep STDIN open even if not attached", option_bool, &interactive},
         {"privileged", NULL, "Refused: a process has the rights of its container", option_bool,
          &privileged},
+        /* From us to ourselves on another machine: where to say what has begun. */
+        {"tell", "name", NULL, option_string, &tell},
         {"t tty", NULL, "Allocate a pseudo-TTY", option_bool, &tty},
         {"u user", "string", "Username or UID (format: <name|uid>[:<group|gid>])", option_string,
          &user},
@@ -33,9 +37,8 @@ static const Option options[] = {
 };
 
 /* Command and the options that do not concern the streams; the options are still open. */
-static int new_call(Client *client, const char *path, const char *member, char **command,
-                    sd_bus_message **ret) {
-        int r = client_new_call(client, path, CONTAINER_INTERFACE, member, ret);
+static int new_call(Client *client, const char *path, char **command, sd_bus_message **ret) {
+        int r = client_new_call(client, path, CONTAINER_INTERFACE, "Exec", ret);
 
         if (r != 0)
                 return r;
@@ -48,31 +51,6 @@ static int new_call(Client *client, const char *path, const char *member, char *
                 r = options_add(*ret, "workdir", "s", workdir);
         return r < 0 ? report_errno(client, r, "cannot make a message") :
                        environment_add(client, *ret, env_files, env);
-}
-
-/* For another machine, where no descriptor gets to. */
-static int exec_collect(Client *client, const char *path, char **operands) {
-        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-        const void *data;
-        size_t size;
-        int32_t status;
-        int r = new_call(client, path, "ExecCollect", operands + 1, &call);
-
-        if (r != 0)
-                return r;
-        r = options_close(call);
-        if (r < 0)
-                return report_errno(client, r, "cannot make a message");
-        r = client_send(client, call, operands[0], &reply);
-        if (r != 0)
-                return r;
-        r = sd_bus_message_read(reply, "i", &status);
-        for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO && r >= 0; fd++) {
-                r = sd_bus_message_read_array(reply, 'y', &data, &size);
-                if (r >= 0)
-                        r = fd_write_all(fd, data, size);
-        }
-        return r < 0 ? report_errno(client, r, "cannot pass on the output") : status;
 }
 
 static int add_terminal(sd_bus_message *call) {
@@ -95,7 +73,7 @@ static int exec_in(Session *session, const char *path, char **operands) {
         _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
         Client *client = session->client;
         const char *process;
-        int r = new_call(client, path, "Exec", operands + 1, &call);
+        int r = new_call(client, path, operands + 1, &call);
 
         if (r == 0 && detach)
                 r = give_null(session);
@@ -115,12 +93,58 @@ static int exec_in(Session *session, const char *path, char **operands) {
         if (r != 0 || detach)
                 return r;
         r = sd_bus_message_read(reply, "o", &process);
+        if (r >= 0 && tell)
+                remote_tell(client, tell, process);
         if (r >= 0)
                 r = (session->path = strdup(process)) ? 0 : -ENOMEM;
         if (r >= 0)
                 r = session_take_streams(session, reply, interactive);
         return r < 0 ? report_errno(client, r, "cannot use the process's streams") :
                        session_run(session);
+}
+
+/* What is read here, files and our own environment, gets there on the command line. */
+static int add_remote_words(Client *client, const char *path, char **operands, char ***words) {
+        _cleanup_strv_free_ char **variables = NULL;
+        const char *file;
+        int r = environment_collect(env_files, env, &variables, &file);
+
+        if (r < 0)
+                return report_errno(client, r, file ?: "cannot collect the environment");
+        r = remote_add(words, "exec", NULL);
+        if (r >= 0 && detach)
+                r = remote_add(words, "--detach", NULL);
+        if (r >= 0 && interactive)
+                r = remote_add(words, "--interactive", NULL);
+        if (r >= 0 && tty)
+                r = remote_add(words, "--tty", NULL);
+        if (r >= 0 && user)
+                r = remote_add(words, "--user", user, NULL);
+        if (r >= 0 && workdir)
+                r = remote_add(words, "--workdir", workdir, NULL);
+        if (r >= 0 && detach_keys)
+                r = remote_add(words, "--detach-keys", detach_keys, NULL);
+        for (char **v = variables; v && *v && r >= 0; v++)
+                r = remote_add(words, "--env", *v, NULL);
+        if (r >= 0 && !detach)
+                r = remote_ask_to_tell(client, words);
+        if (r >= 0)
+                r = remote_add(words, path_id(path), NULL);
+        for (char **word = operands + 1; *word && r >= 0; word++)
+                r = remote_add(words, *word, NULL);
+        return r < 0 ? report_errno(client, r, "cannot go on") : 0;
+}
+
+static int exec_remotely(Client *client, const char *path, char **operands) {
+        const RemoteSession remote = {.container = path,
+                                      .exec = true,
+                                      .signal_proxy = true,
+                                      .input = interactive && !detach,
+                                      .tty = tty && !detach};
+        _cleanup_strv_free_ char **words = NULL;
+        int r = add_remote_words(client, path, operands, &words);
+
+        return r != 0 ? r : remote_session(client, &remote, words);
 }
 
 static int exec_verb(Client *client, char **operands) {
@@ -133,11 +157,6 @@ static int exec_verb(Client *client, char **operands) {
                         client,
                         "--privileged is not supported: a process has at most the rights of its "
                         "container, see --cap-add of run");
-        if (detach || interactive || tty) {
-                r = client_require_local(client, "exec with -d, -i or -t");
-                if (r != 0)
-                        return r;
-        }
         if (tty && interactive && !isatty(STDIN_FILENO)) {
                 report(client, "the input device is not a TTY");
                 return 1;
@@ -148,7 +167,7 @@ static int exec_verb(Client *client, char **operands) {
         if (r != 0)
                 return r;
         if (client->host)
-                return exec_collect(client, path, operands);
+                return exec_remotely(client, path, operands);
         session.signal_proxy = true;
         session.tty = tty;
         return exec_in(&session, path, operands);

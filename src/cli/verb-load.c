@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/import.h"
+#include "cli/remote.h"
 #include "cli/verbs.h"
 #include "shared/strutil.h"
 
@@ -18,9 +19,22 @@ static const Option options[] = {
         {},
 };
 
+static int load_remotely(Client *client, int fd) {
+        char *words[] = {(char *)"load", arguments.quiet ? (char *)"--quiet" : NULL, NULL};
+
+        return remote_run(client, words, fd);
+}
+
 static int load(Client *client, char **operands) {
+        _cleanup_close_ int fd = -EBADF;
         JobResult result = {};
-        int r = import_archive(client, &arguments, &result);
+        int r = import_open(client, arguments.file, &fd);
+
+        if (r != 0)
+                return r;
+        if (client->host)
+                return load_remotely(client, fd);
+        r = import_archive(client, &arguments, fd, &result);
 
         for (char **name = result.names; name && *name; name++)
                 printf("Loaded image: %s\n", *name);

@@ -76,8 +76,11 @@ static int pull_reference(Client *client, const char *reference) {
 }
 
 static int pull(Client *client, char **operands) {
-        _cleanup_free_ char *reference = registry_reference(client, operands[0]);
+        _cleanup_free_ char *reference = NULL;
 
+        if (client->host)
+                return registry_run_remotely(client, &registry, operands);
+        reference = registry_reference(client, operands[0]);
         return reference ? pull_reference(client, reference) : client->verb->failure;
 }
 

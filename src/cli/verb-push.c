@@ -70,6 +70,8 @@ static int push(Client *client, char **operands) {
         const char *target = operands[1] ?: operands[0];
         _cleanup_free_ char *reference = NULL;
 
+        if (client->host)
+                return registry_run_remotely(client, &registry, operands);
         if (strchr(target, '@'))
                 return report(client, "cannot push a digest reference");
         reference = registry_reference(client, target);

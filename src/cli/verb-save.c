@@ -3,6 +3,7 @@
 /* mydocker save */
 
 #include "cli/archive.h"
+#include "cli/remote.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
 #include "shared/strutil.h"
@@ -16,15 +17,27 @@ static const Option options[] = {
         {},
 };
 
+static int save_remotely(Client *client, const char *operand, const char *what) {
+        _cleanup_strv_free_ char **words = NULL;
+
+        if (remote_add(&words, "save", "--format", format, "--", operand, NULL) < 0)
+                return report_errno(client, ENOMEM, "cannot go on");
+        return archive_receive_remotely(client, words, what, output);
+}
+
 static int save(Client *client, char **operands) {
         _cleanup_message_ sd_bus_message *reply = NULL;
         _cleanup_free_ char *path = NULL, *what = NULL;
         int fd, r = archive_check_output(client, output);
 
-        if (r == 0)
-                r = client_require_local(client, "save");
-        if (r == 0)
-                r = client_find_image(client, operands[0], &path);
+        if (r != 0)
+                return r;
+        what = strf("Saving %s", operands[0]);
+        if (!what)
+                return report_errno(client, ENOMEM, "cannot go on");
+        if (client->host)
+                return save_remotely(client, operands[0], what);
+        r = client_find_image(client, operands[0], &path);
         if (r == 0)
                 r = client_call(client, operands[0], path, IMAGE_INTERFACE, "Save", &reply, "a{sv}",
                                 2, "format", "s", format, "name", "s", operands[0]);
@@ -33,9 +46,7 @@ static int save(Client *client, char **operands) {
         r = sd_bus_message_read(reply, "h", &fd);
         if (r < 0)
                 return report_errno(client, r, "cannot read the daemon's answer");
-        what = strf("Saving %s", operands[0]);
-        return what ? archive_receive(client, fd, what, output) :
-                      report_errno(client, ENOMEM, "cannot go on");
+        return archive_receive(client, fd, what, output);
 }
 
 const Verb verb_save = {

@@ -7,9 +7,13 @@
 
 #include "cli/attach.h"
 #include "cli/batch.h"
+#include "cli/containers.h"
+#include "cli/remote-session.h"
+#include "cli/remote.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "shared/strutil.h"
 
 static bool attach, interactive, signal_proxy = true;
 static const char *detach_keys;
@@ -24,14 +28,34 @@ static const Option options[] = {
         {},
 };
 
+static int start_remotely(Client *client, const char *path, const char *operand) {
+        RemoteSession remote = {
+                .container = path, .signal_proxy = signal_proxy, .input = interactive};
+        _cleanup_strv_free_ char **words = NULL;
+        Container container = {};
+        int r = container_get(client, path, operand, &container);
+
+        remote.tty = container.tty;
+        container_done(&container);
+        if (r != 0)
+                return r;
+        r = remote_add(&words, "start", "--attach", interactive ? "--interactive" : NULL, NULL);
+        if (r >= 0 && detach_keys)
+                r = remote_add(&words, "--detach-keys", detach_keys, NULL);
+        if (r >= 0)
+                r = remote_add(&words, path_id(path), NULL);
+        return r < 0 ? report_errno(client, r, "cannot go on") :
+                       remote_session(client, &remote, words);
+}
+
 static int start_attached(Client *client, const char *operand) {
         _cleanup_session_ Session session = {};
-        int r = client_require_local(client, "start with -a or -i");
+        int r = session_init(&session, client, CONTAINER_INTERFACE, detach_keys);
 
         if (r == 0)
-                r = session_init(&session, client, CONTAINER_INTERFACE, detach_keys);
-        if (r == 0)
                 r = client_find_container(client, operand, &session.path);
+        if (r == 0 && client->host)
+                return start_remotely(client, session.path, operand);
         if (r == 0)
                 r = session_watch(&session);
         if (r != 0)

@@ -18,14 +18,14 @@ const Option common_options[] = {
 };
 
 const Verb *const verbs[] = {
-        &verb_run,    &verb_create,  &verb_start,  &verb_stop, &verb_restart, &verb_kill,
-        &verb_pause,  &verb_unpause, &verb_wait,   &verb_rm,   &verb_rename,  &verb_update,
-        &verb_exec,   &verb_attach,  &verb_logs,   &verb_top,  &verb_stats,   &verb_ps,
-        &verb_port,   &verb_inspect, &verb_diff,   &verb_cp,   &verb_commit,  &verb_import,
-        &verb_export, &verb_images,  &verb_save,   &verb_load, &verb_pull,    &verb_push,
-        &verb_login,  &verb_logout,  &verb_tag,    &verb_rmi,  &verb_history, &verb_system_prune,
-        &verb_mount,  &verb_unmount, &verb_events, &verb_info, &verb_version, &verb_complete,
-        NULL,
+        &verb_run,      &verb_create,  &verb_start,  &verb_stop, &verb_restart, &verb_kill,
+        &verb_pause,    &verb_unpause, &verb_wait,   &verb_rm,   &verb_rename,  &verb_update,
+        &verb_exec,     &verb_attach,  &verb_logs,   &verb_top,  &verb_stats,   &verb_ps,
+        &verb_port,     &verb_inspect, &verb_diff,   &verb_cp,   &verb_commit,  &verb_import,
+        &verb_export,   &verb_images,  &verb_save,   &verb_load, &verb_pull,    &verb_push,
+        &verb_login,    &verb_logout,  &verb_tag,    &verb_rmi,  &verb_history, &verb_system_prune,
+        &verb_mount,    &verb_unmount, &verb_events, &verb_info, &verb_version, &verb_run_created,
+        &verb_complete, NULL,
 };
 
 const GroupedVerb grouped_verbs[] = {

@@ -9,9 +9,9 @@ extern const Verb verb_attach, verb_commit, verb_complete, verb_container_prune,
         verb_create, verb_df, verb_diff, verb_events, verb_exec, verb_export, verb_history,
         verb_image_prune, verb_images, verb_import, verb_info, verb_inspect, verb_kill, verb_load,
         verb_login, verb_logout, verb_logs, verb_mount, verb_pause, verb_port, verb_ps, verb_pull,
-        verb_push, verb_rename, verb_restart, verb_rm, verb_rmi, verb_run, verb_save, verb_start,
-        verb_stats, verb_stop, verb_system_prune, verb_tag, verb_top, verb_unmount, verb_unpause,
-        verb_update, verb_version, verb_wait;
+        verb_push, verb_rename, verb_restart, verb_rm, verb_rmi, verb_run, verb_run_created,
+        verb_save, verb_start, verb_stats, verb_stop, verb_system_prune, verb_tag, verb_top,
+        verb_unmount, verb_unpause, verb_update, verb_version, verb_wait;
 
 /* All verbs, ended by NULL. */
 extern const Verb *const verbs[];

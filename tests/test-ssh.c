@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The command with another machine, over a real ssh and sshd: the other machine is this one, whose bus the command itself
+ * cannot reach. */
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "session.h"
+
+#define FAR "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none PATH=$PWD/ssh:$PATH mydocker -H root@far "
+
+/* No port and no service: each connection has an sshd of its own, behind ssh's pipe. The bus is not where systemd's bridge
+ * looks for it. */
+static void prepare(void) {
+        expect(0, "", "",
+               "mkdir -p /run/sshd ssh/bin; ssh-keygen -q -t ed25519 -N '' -f ssh/host;"
+               " ssh-keygen -q -t ed25519 -N '' -f ssh/user;"
+               " printf '#!/bin/sh\\nexec /usr/bin/ssh -F %%s/ssh/client \"$@\"\\n' $PWD > ssh/ssh;"
+               " printf '#!/bin/sh\\nexec /usr/bin/systemd-stdio-bridge -p %%s\\n'"
+               " $DBUS_SYSTEM_BUS_ADDRESS > ssh/bin/systemd-stdio-bridge;"
+               " chmod 0755 ssh/ssh ssh/bin/systemd-stdio-bridge;"
+               " cat > ssh/client <<END\n"
+               "IdentityFile $PWD/ssh/user\n"
+               "IdentitiesOnly yes\n"
+               "UserKnownHostsFile /dev/null\n"
+               "StrictHostKeyChecking no\n"
+               "LogLevel ERROR\n"
+               "ProxyCommand setsid /usr/sbin/sshd -i -f $PWD/ssh/server\n"
+               "END\n"
+               "cat > ssh/server <<END\n"
+               "HostKey $PWD/ssh/host\n"
+               "AuthorizedKeysFile $PWD/ssh/user.pub\n"
+               "StrictModes no\n"
+               "PermitRootLogin prohibit-password\n"
+               "LogLevel QUIET\n"
+               "SetEnv DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SYSTEM_BUS_ADDRESS PATH=$PWD/ssh/bin:$PATH\n"
+               "END\n");
+}
+
+static void test_pipes(void) {
+        g_autofree char *path = container_run("{'name': <'target'>}", "sleep 1000");
+
+        expect(4, "out\n", "err\n",
+               FAR "exec target sh -c 'echo out; echo err >&2; exit 4' < /dev/null");
+        expect(0, "", "",
+               "head -c 20M /dev/urandom > data; " FAR
+               "exec -i target cat < data | cmp - data; " FAR
+               "run -i --rm busybox cat < data | cmp - data; rm data");
+        /* What does not read its input does not hold up the end, nor does a reader that leaves. */
+        expect(0, "done\n", "", "yes | " FAR "exec -i target echo done");
+        expect(0, "y\n", NULL, FAR "exec target yes | head -n 1");
+        container_remove(path);
+}
+
+/* Ctrl-c ends neither the command here nor the ssh that carries the streams: it is for the process. */
+static void test_interrupt(void) {
+        g_autofree char *path = container_run("{'name': <'target'>}", "sleep 1000");
+        static const char *const verbs[] = {"run --rm busybox", "exec target", "exec -i target"};
+
+        for (guint i = 0; i < G_N_ELEMENTS(verbs); i++) {
+                g_autofree char *command = g_strdup_printf(
+                        "exec env " FAR
+                        "%s sh -c 'trap \"echo was interrupted; exit 6\" INT; echo ready;"
+                        " while :; do sleep 0.05; done'",
+                        verbs[i]);
+                Session *session = session_new(command, 24, 80);
+
+                session_expect(session, "ready");
+                session_type(session, "\003");
+                session_expect(session, "was interrupted");
+                g_assert_cmpint(session_end(session), ==, 6);
+        }
+        container_remove(path);
+}
+
+static void test_terminal(void) {
+        Session *session = session_new("stty -g > before; " FAR
+                                       "run -it --name stays busybox sh; echo status $?;"
+                                       " stty -g > after; sleep 0.1",
+                                       33, 77);
+        struct winsize size = {.ws_row = 50, .ws_col = 132};
+
+        session_expect(session, "# ");
+        session_type(session, "stty size; echo $((6 * 7))\r");
+        session_expect(session, "33 77\r\n42\r\n");
+        g_assert_cmpint(ioctl(session->master, TIOCSWINSZ, &size), ==, 0);
+        for (int i = 0; i < 100 && !strstr(session->output->str, "50 132"); i++) {
+                session_type(session, "stty size\r");
+                g_usleep(50000);
+                session_read(session);
+        }
+        session_expect(session, "50 132\r\n");
+        session_type(session, "sleep 1000\r");
+        session_expect(session, "sleep 1000\r\n");
+        g_usleep(300000);
+        session_type(session, "\003");
+        session_expect(session, "^C");
+        session_type(session, "echo status $?; VALUE=kept\r");
+        session_expect(session, "status 130\r\n");
+        /* ssh's own escape character is a key like any other. */
+        session_type(session, "\r~.\r");
+        session_expect(session, "~.: not found");
+        session_type(session, "\020\021");
+        session_expect(session, "status 0\r\n");
+        session_end(session);
+        expect(0, "", "", "cmp before after; rm before after");
+
+        session = session_new(FAR "attach stays", 24, 80);
+        session_type(session, "\r");
+        session_expect(session, "# ");
+        session_type(session, "echo $VALUE\r");
+        session_expect(session, "\nkept\r\n");
+        session_type(session, "exit 5\r");
+        g_assert_cmpint(session_end(session), ==, 5);
+
+        session = session_new(FAR "start -ai stays", 24, 80);
+        session_expect(session, "# ");
+        session_type(session, "exit 3\r");
+        g_assert_cmpint(session_end(session), ==, 3);
+        expect(0, "stays\n", "", "mydocker rm stays");
+}
+
+static void test_exec(void) {
+        g_autofree char *path = container_run("{'name': <'target'>}", "sleep 1000");
+        Session *session = session_new(FAR "exec -it -e KEY='a  b' target sh", 31, 99);
+
+        session_expect(session, "# ");
+        session_type(session, "stty size; echo \"$KEY\"\r");
+        session_expect(session, "31 99\r\na  b\r\n");
+        session_type(session, "exit 7\r");
+        g_assert_cmpint(session_end(session), ==, 7);
+        container_remove(path);
+}
+
+int main(int argc, char *argv[]) {
+        int status;
+
+        harness_init(&argc, &argv);
+        prepare();
+        harness_add("/ssh/pipes", test_pipes);
+        harness_add("/ssh/interrupt", test_interrupt);
+        harness_add("/ssh/terminal", test_terminal);
+        harness_add("/ssh/exec", test_exec);
+        status = harness_run();
+        expect(0, "", "", "rm -r ssh");
+        return status;
+}
