@@ -206,7 +206,8 @@ static void on_updated(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         _cleanup_(update_freep) Update *update = userdata;
         Container *c = update->call->container;
 
-        if (reply->error.number != 0) {
+        /* It has just ended, and takes them at its next start. */
+        if (reply->error.number != 0 && !error_is_ended(&reply->error)) {
                 reply_failure(update->call->message, &reply->error);
         } else {
                 take_update(c, &update->limits, update->restart);

@@ -273,6 +273,10 @@ void container_save(Container *c) {
 int container_wait_turn(Container *c, sd_bus_message *message, sd_bus_error *error) {
         sd_bus_message **grown;
 
+        /* By another call that waited for the same. */
+        if (c->forgotten)
+                return bus_error_setf(error, ERROR_NO_SUCH_CONTAINER,
+                                      "Container %s has been removed", c->record->name);
         if (!c->busy)
                 return 1;
         if (c->n_parked >= PARKED_MAX)

@@ -16,6 +16,9 @@ static const struct {
         {"archive", 0, ERROR_IMAGE_CORRUPT},
         {"argument", 0, ERROR_INVALID_ARGS},
         {"limits", EPERM, ERROR_INVALID_ARGS},
+        /* It has ended, and the daemon did not know yet. */
+        {"container", ESRCH, ERROR_CONTAINER_NOT_RUNNING},
+        {"process", ESRCH, ERROR_CONTAINER_NOT_RUNNING},
         {"path", ENOENT, ERROR_FILE_NOT_FOUND},
         {"path", 0, ERROR_INVALID_ARGS},
         {"changes", E2BIG, ERROR_LIMITS_EXCEEDED},
@@ -38,6 +41,10 @@ const char *error_bus_name(const Error *e) {
                (names[i].number != 0 && names[i].number != e->number))
                 i++;
         return names[i].name;
+}
+
+bool error_is_ended(const Error *e) {
+        return e->number == ESRCH && streq(e->stage, "container");
 }
 
 int error_to_bus(const Error *e, sd_bus_error *ret) {

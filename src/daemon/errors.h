@@ -6,6 +6,8 @@
 
 #include <systemd/sd-bus.h>
 
+#include <stdbool.h>
+
 #include "shared/error.h"
 
 #define ERROR_NO_SUCH_CONTAINER "org.mydocker.Error.NoSuchContainer"
@@ -36,6 +38,9 @@ const char *error_bus_name(const Error *e);
 
 /* Fills in `ret`, with the failed step in the text. Return: a negative errno, for handlers to return. */
 int error_to_bus(const Error *e, sd_bus_error *ret);
+
+/* Whether the supervisor could not do it because the container has ended; its event may not have come yet. */
+bool error_is_ended(const Error *e);
 
 /* As sd_bus_error_setf(), for texts with something of a caller's that is cut off, maybe within a character.
  * Return: a negative errno, for handlers to return. */

@@ -127,6 +127,10 @@ static void on_view(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                 int both[] = {save->output, fds[0]};
 
                 r = begin(save, both, ELEMENTSOF(both), &error);
+        } else if (save->container && save->container->forgotten) {
+                r = bus_error_setf(&error, ERROR_NO_SUCH_CONTAINER, "Container %s has been removed",
+                                   save->container->record->name);
+                save_free(save);
         } else {
                 if (reply->error.number == 0)
                         error_set(&reply->error, EBADMSG, "supervisor", "unexpected reply");

@@ -19,6 +19,21 @@
 #define REAP_MSEC 20
 #define REAP_TRIES 100
 
+int container_error_ended(Error *e) {
+        return error_set(e, ESRCH, "container", "the container doesn't run");
+}
+
+bool container_is_ending(const Container *container) {
+        char path[32], target;
+
+        snprintf(path, sizeof(path), "%d/exe", container->main->pid);
+        /* Its memory goes first, then all others in its pid namespace are killed, and only when they are gone has it
+         * ended. Meanwhile entering its namespaces fails in various ways. */
+        return container->main->ended ||
+               (readlinkat(runtime_proc(container->supervisor->runtime), path, &target, 1) < 0 &&
+                errno == ENOENT);
+}
+
 int container_new(Supervisor *supervisor, const char *id, Container **ret) {
         Container *container = calloc(1, sizeof(Container));
         int r;
@@ -39,16 +54,18 @@ int container_new(Supervisor *supervisor, const char *id, Container **ret) {
 }
 
 void container_free(Container *container, bool remove_group) {
-        const Error e = {.number = ECANCELED,
-                         .stage = "container",
-                         .text = "the container has ended or was given up"};
+        const Error e = {
+                .number = ECANCELED, .stage = "container", .text = "the container was given up"};
+        Error ended = ERROR_INIT;
 
         map_remove(&container->supervisor->containers, container->id);
         LIST_REMOVE(container->supervisor->list, container, containers);
         if (container->call)
                 call_fail(container->call, &e);
-        if (container->freeze_call)
-                call_fail(container->freeze_call, &e);
+        if (container->freeze_call) {
+                container_error_ended(&ended);
+                call_fail(container->freeze_call, &ended);
+        }
         LIST_FOREACH(process, container->processes, processes)
         process_free(process);
         event_timer_cancel(&container->timer);
@@ -69,7 +86,7 @@ Container *container_find(Supervisor *supervisor, const char *id, Error *e) {
 
         if (container && container->running && !container->main->ended)
                 return container;
-        error_set(e, ENOENT, "container", "the container doesn't run");
+        container_error_ended(e);
         return NULL;
 }
 

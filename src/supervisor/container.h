@@ -14,7 +14,12 @@ int container_new(Supervisor *supervisor, const char *id, Container **ret);
  * group is left to the reaper with `remove_group`. */
 void container_free(Container *container, bool remove_group);
 
-/* Return: the container whose main process runs, or NULL with *e set (ENOENT). */
+/* For what needs a container that has ended. Return: -ESRCH. */
+int container_error_ended(Error *e);
+/* Whether the main process, which runs as far as we know, is about to end. */
+bool container_is_ending(const Container *container);
+
+/* Return: the container whose main process runs, or NULL with *e set (container_error_ended()). */
 Container *container_find(Supervisor *supervisor, const char *id, Error *e);
 
 /* Return: the process that runs, or NULL with *e set (ESRCH). */

@@ -171,7 +171,12 @@ static int finish_launch(Process *process, Error *e) {
 /* Frees what a failed launch leaves: the process, and with the main one the container. */
 static void give_up(Process *process, const Error *e) {
         Container *container = process->container;
+        Error ended = ERROR_INIT;
 
+        if (process != container->main && container_is_ending(container)) {
+                container_error_ended(&ended);
+                e = &ended;
+        }
         call_fail(TAKE_PTR(process->call), e);
         if (process != container->main) {
                 process_free(process);

@@ -201,7 +201,17 @@ static int (*const handlers[_REQUEST_MAX])(Supervisor *supervisor, Call **call, 
 };
 
 int request_handle(void *data, Call **call, Error *e) {
-        return handlers[(*call)->request.type](data, call, e);
+        Supervisor *supervisor = data;
+        Container *container;
+        int r;
+
+        r = handlers[(*call)->request.type](data, call, e);
+        if (r >= 0 || !*call)
+                return r;
+        container = map_get(&supervisor->containers, (*call)->request.container);
+        return container && container->running && container_is_ending(container) ?
+                       container_error_ended(e) :
+                       r;
 }
 
 static bool is_of(const Call *call, uint64_t connection) {

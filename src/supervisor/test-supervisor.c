@@ -97,7 +97,7 @@ static void test_signals(void) {
         reply_done(&reply);
         CHECK_INT(client_exit(spec->id, 0).status, 5);
         reply = client_ask(&request, NULL, 0);
-        CHECK_INT(reply.error.number, ENOENT);
+        CHECK_INT(reply.error.number, ESRCH);
         reply_done(&reply);
 
         client_run(spec);

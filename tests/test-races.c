@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A call is on its way to the supervisor when the container that it is about ends or is removed, or the supervisor
+ * itself dies. The supervisor stands still meanwhile, so that it always happens in this order. */
+
+#include "harness.h"
+
+#include <signal.h>
+
+typedef struct Answer {
+        bool here;
+        char *error; /* its name; NULL when the call succeeded */
+} Answer;
+
+static void on_answer(GObject *source, GAsyncResult *result, gpointer data) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply =
+                g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+        Answer *answer = data;
+
+        answer->error = error ? g_dbus_error_get_remote_error(error) : NULL;
+        answer->here = true;
+}
+
+/* Has it asked; when this returns the daemon has the call. */
+static void ask(Answer *answer, const char *path, const char *method, const char *arguments) {
+        *answer = (Answer){};
+        g_dbus_connection_call(bus, MANAGER_NAME, path, "org.mydocker.Container", method,
+                               g_variant_new_parsed(arguments), NULL, G_DBUS_CALL_FLAGS_NONE,
+                               HARNESS_PATIENCE * 1000, NULL, on_answer, answer);
+        bus_check_property(path, "Id", "*");
+}
+
+static void check_answer(Answer *answer, const char *error) {
+        WAIT_UNTIL((g_main_context_iteration(NULL, FALSE), answer->here));
+        if (g_strcmp0(answer->error, error) != 0)
+                test_fails("the answer is %s, expected %s", answer->error ?: "good",
+                           error ?: "a good one");
+        g_free(answer->error);
+}
+
+static pid_t hold_supervisor(void) {
+        pid_t pid = supervisor_pid();
+
+        g_assert_cmpint(kill(pid, SIGSTOP), ==, 0);
+        return pid;
+}
+
+static void kill_main(const char *path) {
+        guint32 pid = bus_property_uint(path, "Pid");
+
+        g_assert_cmpint(kill((pid_t)pid, SIGKILL), ==, 0);
+        /* A process that ends has none. */
+        expect(0, "", "", "while [ -e /proc/%u/exe ]; do sleep 0.01; done", pid);
+}
+
+/* It is not running, whatever the call stumbled over. */
+static void test_ended(void) {
+        static const struct {
+                const char *method, *arguments;
+        } calls[] = {
+                {"ExecCollect", "(['true'], @a{sv} {})"},
+                {"Exec", "(['true'], @a{sv} {})"},
+                {"Mount", "(@a{sv} {},)"},
+        };
+
+        for (guint i = 0; i < G_N_ELEMENTS(calls); i++) {
+                g_autofree char *path = container_run(NULL, "sleep 1000");
+                pid_t supervisor = hold_supervisor();
+                Answer answer;
+
+                kill_main(path);
+                ask(&answer, path, calls[i].method, calls[i].arguments);
+                g_assert_cmpint(kill(supervisor, SIGCONT), ==, 0);
+                check_answer(&answer, ERROR_MYDOCKER("ContainerNotRunning"));
+                container_remove(path);
+        }
+}
+
+/* New limits count from the next start on, as if it had ended earlier. */
+static void test_updated(void) {
+        g_autofree char *path = container_run(NULL, "sleep 1000");
+        pid_t supervisor = hold_supervisor();
+        Answer answer;
+
+        kill_main(path);
+        ask(&answer, path, "Update", "({'memory': <uint64 67108864>, 'restart': <'on-failure'>},)");
+        g_assert_cmpint(kill(supervisor, SIGCONT), ==, 0);
+        check_answer(&answer, NULL);
+        bus_check_property(path, "MemoryLimit", "67108864");
+        bus_check_property(path, "RestartPolicy", "'on-failure'");
+        container_remove(path);
+}
+
+static void test_removed(void) {
+        g_autofree char *path = container_create(NULL, "true");
+        pid_t supervisor = hold_supervisor();
+        Answer answer;
+
+        ask(&answer, path, "Export", "(@a{sv} {},)");
+        container_remove(path);
+        g_assert_cmpint(kill(supervisor, SIGCONT), ==, 0);
+        check_answer(&answer, ERROR_MYDOCKER("NoSuchContainer"));
+}
+
+/* Two who wait for its end; nothing that is removed is started. */
+static void test_removed_first(void) {
+        g_autofree char *path = container_run(NULL, "sleep 1000");
+        pid_t supervisor = hold_supervisor();
+        Answer removed, restarted;
+
+        ask(&removed, path, "Remove", "({'force': <true>},)");
+        ask(&restarted, path, "Restart", "({'timeout': <uint32 0>},)");
+        g_assert_cmpint(kill(supervisor, SIGCONT), ==, 0);
+        check_answer(&removed, NULL);
+        check_answer(&restarted, ERROR_MYDOCKER("NoSuchContainer"));
+}
+
+/* The signal is lost with the supervisor, but not that it shall end. */
+static void test_stopped(void) {
+        g_autofree char *path = container_run(NULL, "trap '' TERM; sleep 1000");
+        Answer stopped, killed;
+
+        (void)hold_supervisor();
+        ask(&stopped, path, "Stop", "({'timeout': <uint32 0>},)");
+        ask(&killed, path, "Kill", "(9, @a{sv} {})");
+        bus_check_property(path, "State", "'stopping'");
+        supervisor_kill();
+        check_answer(&stopped, NULL);
+        check_answer(&killed, NULL);
+        bus_check_property(path, "State", "'exited'");
+        container_remove(path);
+        daemon_kill(SIGTERM);
+        daemon_start();
+}
+
+int main(int argc, char *argv[]) {
+        harness_init(&argc, &argv);
+        /* So that the daemon of before and that of after a test are of one kind: neither began the supervisor. */
+        daemon_kill(SIGTERM);
+        daemon_start();
+        harness_add("/races/ended", test_ended);
+        harness_add("/races/updated", test_updated);
+        harness_add("/races/removed", test_removed);
+        harness_add("/races/removed-first", test_removed_first);
+        harness_add("/races/stopped", test_stopped);
+        return harness_run();
+}
