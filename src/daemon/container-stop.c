@@ -65,6 +65,13 @@ int container_stop(Container *c, int signal, unsigned timeout, Error *e) {
         return 0;
 }
 
+void container_stop_again(Container *c) {
+        Error e = ERROR_INIT;
+
+        if (c->state == CONTAINER_STOPPING && !c->stop_timer && container_kill(c, SIGKILL, &e) < 0)
+                log_error_object(LOG_ERR, &e, "Cannot kill container %s", c->record->name);
+}
+
 typedef struct Remove {
         Container *container;
         void (*callback)(const Error *error, void *userdata);

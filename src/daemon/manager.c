@@ -274,6 +274,8 @@ static void kill_unknown(Manager *m, const Inventory *inventory) {
 void manager_reconcile(Manager *m, Inventory *inventory) {
         int r = 0;
 
+                if (found)
+                        container_stop_again(c);
         strv_free(m->features);
         m->features = TAKE_PTR(inventory->features);
         m->cgroup_version = inventory->cgroup_version;
