@@ -104,6 +104,15 @@ static const Operation operations[] = {
                 .tidy = "mydocker rm -f c",
         },
         {
+                /* Whether it is shown or not, nothing of it is left. */
+                .name = "mount",
+                .prepare = "mydocker create --name c busybox true",
+                .operate = "mydocker mount c; mydocker rm c",
+                .done = "! mydocker inspect c",
+                .undone = STILL_STARTS,
+                .tidy = "mydocker rm -f c",
+        },
+        {
                 /* A crash while what an earlier one has left is put in order. */
                 .name = "recovery",
                 .prepare =

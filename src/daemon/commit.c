@@ -374,7 +374,8 @@ static int seal_upper(Commit *commit, Error *e) {
  * one whose chain cannot become longer. */
 static void begin_upper(Commit *commit) {
         Container *c = commit->container;
-        bool copies = container_is_up(c) || c->mounted || c->copies || flattens(commit);
+        bool copies =
+                container_is_up(c) || container_is_mounted(c) || c->copies || flattens(commit);
         Error e = ERROR_INIT;
 
         if ((copies ? copy_upper(commit, &e) : seal_upper(commit, &e)) < 0)

@@ -196,15 +196,6 @@ static void on_volumes(Container *c, const int *fds, const Error *error, void *u
         copy_free(copy);
 }
 
-/* Two overlays must not write to one upper directory. */
-static int end_mount(Container *c, Error *e) {
-        if (!c->mounted || container_is_up(c))
-                return 0;
-        c->mounted = false;
-        return supervisor_call_simple(c->manager->supervisor, REQUEST_UNMOUNT, c->record->spec->id,
-                                      NULL, NULL, e);
-}
-
 typedef struct CopyOptions {
         char *path, *name;
         bool follow, as_cp;
@@ -263,7 +254,10 @@ static int copy(Container *c, sd_bus_message *message, bool in, sd_bus_error *er
         TRY(quota_check_streams(c->manager, caller->uid, error));
         if (in) {
                 TRY(job_check_quota(c->manager, caller->uid, error));
-                if (quota_check_disk(c->manager, c->record->owner, &e) < 0 || end_mount(c, &e) < 0)
+                if (quota_check_disk(c->manager, c->record->owner, &e) < 0)
+                        return error_to_bus(&e, error);
+                /* Two overlays must not write to one upper directory. */
+                if (!container_is_up(c) && container_end_mount(c, &e) < 0)
                         return error_to_bus(&e, error);
         }
         copy = copy_new(c, message, caller->uid, in ? WORK_COPY_IN : WORK_COPY_OUT);

@@ -220,15 +220,6 @@ static void on_volumes(Container *c, const int *fds, const Error *error, void *u
                 failed(start, error);
 }
 
-/* Two overlays must not share an upper directory. */
-static int end_mount(Container *c, Error *e) {
-        if (!c->mounted)
-                return 0;
-        c->mounted = false;
-        return supervisor_call_simple(c->manager->supervisor, REQUEST_UNMOUNT, c->record->spec->id,
-                                      NULL, NULL, e);
-}
-
 void container_start(Container *c,
                      void (*callback)(Container *c, const Error *error, void *userdata),
                      void *userdata) {
@@ -248,8 +239,9 @@ void container_start(Container *c,
         r = quota_check_limits(c->manager, c->record->owner, c, &spec->limits, &e);
         if (r >= 0)
                 r = quota_check_disk(c->manager, c->record->owner, &e);
+        /* Two overlays must not share an upper directory. */
         if (r >= 0)
-                r = end_mount(c, &e);
+                r = container_end_mount(c, &e);
         if (r >= 0 && !spec->host_userns) {
                 r = ranges_take(&c->manager->ranges, c->record->owner, &spec->id_base, &e);
         }

@@ -103,7 +103,6 @@ static void finish_remove(Remove *remove, const Error *error) {
 static void on_unmounted(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         Remove *remove = userdata;
 
-        remove->container->mounted = false;
         finish_remove(remove, reply->error.number != 0 ? &reply->error : NULL);
 }
 
@@ -122,7 +121,7 @@ void container_remove(Container *c, void (*callback)(const Error *error, void *u
         restart_cancel(c);
         container_busy_begin(c);
         c->state = CONTAINER_REMOVING;
-        if (!c->mounted) {
+        if (!container_is_mounted(c)) {
                 finish_remove(remove, NULL);
                 return;
         }

@@ -27,7 +27,6 @@ static void on_mounted(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         if (reply->error.number != 0) {
                 reply_failure(call->message, &reply->error);
         } else {
-                c->mounted = true;
                 r = reply_path(c, call->message);
                 if (r < 0)
                         log_errno(LOG_WARNING, r, "Cannot reply to Mount");
@@ -66,7 +65,7 @@ int container_method_mount(sd_bus_message *message, void *userdata, sd_bus_error
                 r = container_wait_turn(c, message, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        if (c->mounted)
+        if (container_is_mounted(c))
                 return reply_path(c, message);
         call = call_new(c, message);
         if (!call)
@@ -87,7 +86,6 @@ int container_method_unmount(sd_bus_message *message, void *userdata, sd_bus_err
                 r = container_wait_turn(c, message, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        c->mounted = false;
         return call_supervisor(c, message, &request, error);
 }
 

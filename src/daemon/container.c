@@ -414,6 +414,7 @@ static void run_exit_hooks(Container *c) {
 void container_exited(Container *c, const Event *event) {
         Manager *m = c->manager;
         ContainerRecord *record = c->record;
+        Error e = ERROR_INIT;
 
         container_ref(c);
         if (container_is_up(c))
@@ -441,14 +442,8 @@ void container_exited(Container *c, const Event *event) {
         worker_end_input(follower->worker);
         /* Its next start, or a commit, takes the upper directory. */
         container_cancel_copies(c);
-        if (c->mounted) {
-                Error e = ERROR_INIT;
-
-                c->mounted = false;
-                if (supervisor_call_simple(m->supervisor, REQUEST_UNMOUNT, record->spec->id, NULL,
-                                           NULL, &e) < 0)
-                        log_error_object(LOG_WARNING, &e, "Container %s", record->name);
-        }
+        if (container_end_mount(c, &e) < 0)
+                log_error_object(LOG_WARNING, &e, "Container %s", record->name);
         /* What goes away at once needs no record any more. */
         if (c->exit_hooks || !is_to_be_removed(c))
                 container_save(c);

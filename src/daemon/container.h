@@ -59,7 +59,6 @@ struct Container {
         pid_t pid;    /* 0: it does not run */
         char *cgroup; /* as long as it runs */
         bool frozen;  /* in fact, be it paused or being committed */
-        bool mounted; /* shown at containers/ID/merged */
 
         /* Its upper directory's bytes, as far as they count for its user (disk.c). */
         uint64_t upper_size;
@@ -172,11 +171,16 @@ void container_open_volumes(Container *c, bool make,
 /* Ends it (container-stop.c): `signal` now, SIGKILL after `timeout` seconds. It is up.
  * Return: 0 or a negative errno; its end is heard of by container_on_exit(). */
 int container_stop(Container *c, int signal, unsigned timeout, Error *e);
+int container_kill(Container *c, int signal, Error *e);
 /* For one that runs in spite of SIGKILL: it went to a supervisor that has died since. */
 void container_stop_again(Container *c);
-int container_kill(Container *c, int signal, Error *e);
 
-/* Removes it (container-remove.c); it is not up and not busy. `callback` gets NULL or what failed. */
+/* Whether it is shown at containers/ID/merged (container-view.c). */
+bool container_is_mounted(const Container *c);
+/* Has that ended; what the supervisor is asked for next comes after it. Return: 0 or a negative errno. */
+int container_end_mount(Container *c, Error *e);
+
+/* Removes it (container-stop.c); it is not up and not busy. `callback` gets NULL or what failed. */
 void container_remove(Container *c, void (*callback)(const Error *error, void *userdata),
                       void *userdata);
 

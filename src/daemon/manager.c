@@ -241,15 +241,6 @@ static void reconcile_ended(Container *c) {
         container_exited(c, &event);
 }
 
-static bool is_mounted(Container *c) {
-        _cleanup_free_ char *path = strf("%s/merged", c->record->spec->id);
-        struct statx st;
-
-        return path &&
-               statx(c->manager->store->containers, path, AT_SYMLINK_NOFOLLOW, 0, &st) >= 0 &&
-               (st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
-}
-
 static const InventoryContainer *find_in(const Inventory *inventory, const char *id) {
         for (size_t i = 0; i < inventory->n_containers; i++)
                 if (streq(inventory->containers[i].id, id))
@@ -274,8 +265,6 @@ static void kill_unknown(Manager *m, const Inventory *inventory) {
 void manager_reconcile(Manager *m, Inventory *inventory) {
         int r = 0;
 
-                if (found)
-                        container_stop_again(c);
         strv_free(m->features);
         m->features = TAKE_PTR(inventory->features);
         m->cgroup_version = inventory->cgroup_version;
@@ -285,9 +274,10 @@ void manager_reconcile(Manager *m, Inventory *inventory) {
         LIST_FOREACH(c, m->container_list, links) {
                 const InventoryContainer *found = find_in(inventory, c->record->spec->id);
 
+                if (found)
+                        container_stop_again(c);
                 if (c->busy)
                         continue; /* its own reply says what became of it */
-                c->mounted = is_mounted(c);
                 if (!found || !reconcile_running(c, found))
                         reconcile_ended(c);
         }
