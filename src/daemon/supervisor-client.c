@@ -14,6 +14,8 @@
 #define RETRY_USEC (20ULL * 1000)
 /* How long to wait for a supervisor that an init system, or we, have started. */
 #define PATIENCE 500
+/* After how many attempts to connect to start one again, which may have died early. A second one ends by itself. */
+#define START_AGAIN 50
 
 /* A request that was sent, or waits in the queue until the socket takes it. */
 typedef struct Call {
@@ -257,7 +259,7 @@ static int try_connect(Supervisor *s) {
 /* A service manager has a unit for it: started by us, the supervisor would be in our control group and under
  * our restrictions, and its containers too. */
 static bool should_start(const Supervisor *s) {
-        return s->attempts == 0 && !getenv("NOTIFY_SOCKET");
+        return s->attempts % START_AGAIN == 0 && !getenv("NOTIFY_SOCKET");
 }
 
 static void start(Supervisor *s) {

@@ -4,12 +4,14 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/utsname.h>
 
 #include "runtime/context.h"
 #include "runtime/mount.h"
 #include "runtime/overlay-mount.h"
 #include "runtime/userns.h"
 #include "shared/fd.h"
+#include "shared/json.h"
 #include "shared/log.h"
 #include "shared/process.h"
 #include "shared/strutil.h"
@@ -20,6 +22,10 @@
 #define PROBE_LAYER "0000000000000000000000000000000000000000000000000000000000000000"
 #define PROBE_LAYER_DIR "layers/" PROBE_LAYER
 #define PROBE_ID_BASE 1000000
+
+/* What the last probe found, for when there is no room for one. */
+#define FEATURES_FILE "features.json"
+#define FEATURES_SIZE_MAX 4096
 
 int overlay_ids_enter(uint32_t id) {
         int r = id != 0 ? process_set_fs_ids(id) : 0;
@@ -151,7 +157,7 @@ static void remove_probe_tree(int state, int probe) {
                 log_errno(LOG_WARNING, errno, "Removing %s in the state directory", PROBE_DIR);
 }
 
-/* Whether one way works; an overlay once mounted is also unmounted here. */
+/* Whether one way works; an overlay once mounted is also unmounted here. If not, *e says why. */
 static bool probe_one(int probe, bool by_fds, int userns, Error *e) {
         _cleanup_close_ int fd = -EBADF;
         const OverlaySpec spec = {
@@ -164,29 +170,89 @@ static bool probe_one(int probe, bool by_fds, int userns, Error *e) {
         return fd >= 0;
 }
 
-int overlay_probe(Runtime *runtime, Features *ret, Error *e) {
+/* A full disk says nothing about what the kernel and the file system can do. */
+static bool is_full(const Error *e) {
+        return e->number == ENOSPC || e->number == EDQUOT;
+}
+
+static int probe_tree(int probe, int userns, Features *ret, Error *e) {
+        Error by_fds = ERROR_INIT, mapped = ERROR_INIT;
+        int r;
+
+        r = make_probe_tree(probe);
+        if (r < 0)
+                return error_set(e, r, "runtime", "making a tree in the state directory");
+        ret->overlay_fd_layers = probe_one(probe, true, -EBADF, &by_fds);
+        ret->idmapped_overlay =
+                userns >= 0 && probe_one(probe, ret->overlay_fd_layers, userns, &mapped);
+        if (is_full(&by_fds) || is_full(&mapped))
+                return error_set(e, ENOSPC, "runtime", "trying an overlay in the state directory");
+        if (!ret->overlay_fd_layers && !ret->idmapped_overlay &&
+            !probe_one(probe, false, -EBADF, e))
+                return -e->number;
+        return 0;
+}
+
+static int probe(Runtime *runtime, Features *ret, Error *e) {
         const IdMap map = {.outside = PROBE_ID_BASE, .count = 65536};
-        _cleanup_close_ int userns = -EBADF, probe = -EBADF;
-        Error ignored = {};
+        _cleanup_close_ int userns = -EBADF, directory = -EBADF;
         int r;
 
         userns = userns_make(runtime, map, map);
         if (userns < 0)
                 log_errno(LOG_WARNING, userns, "The kernel makes no user namespaces");
-        probe = fd_open_or_make_dir(runtime->state, PROBE_DIR, 0700);
-        if (probe < 0)
-                return error_set(e, probe, "runtime", "making a directory in the state directory");
-        r = make_probe_tree(probe);
-        if (r < 0)
-                r = error_set(e, r, "runtime", "making a tree in the state directory");
-        else {
-                ret->overlay_fd_layers = probe_one(probe, true, -EBADF, &ignored);
-                ret->idmapped_overlay =
-                        userns >= 0 && probe_one(probe, ret->overlay_fd_layers, userns, &ignored);
-                if (!ret->overlay_fd_layers && !ret->idmapped_overlay &&
-                    !probe_one(probe, false, -EBADF, e))
-                        r = -e->number;
+        directory = fd_open_or_make_dir(runtime->state, PROBE_DIR, 0700);
+        if (directory < 0)
+                return error_set(e, directory, "runtime",
+                                 "making a directory in the state directory");
+        r = probe_tree(directory, userns, ret, e);
+        remove_probe_tree(runtime->state, directory);
+        return r;
+}
+
+static int remember(int state, const Features *features, const char *kernel) {
+        _cleanup_json_ Json *json = json_object_new_object();
+
+        if (!json)
+                return -ENOMEM;
+        TRY(json_add_string(json, "kernel", kernel));
+        TRY(json_add_bool(json, "idmapped-overlay", features->idmapped_overlay));
+        TRY(json_add_bool(json, "overlay-fd-layers", features->overlay_fd_layers));
+        return json_replace_file_at(state, FEATURES_FILE, json, false);
+}
+
+/* Return: 0, or a negative errno when this kernel has not been tried in this state directory. */
+static int recall(int state, Features *ret, const char *kernel) {
+        _cleanup_json_ Json *json = NULL;
+        const char *of = "";
+
+        TRY(json_read_file_at(state, FEATURES_FILE, FEATURES_SIZE_MAX, &json));
+        TRY(json_peek_string(json, "kernel", &of));
+        if (!streq(of, kernel))
+                return -ESTALE;
+        TRY(json_get_bool(json, "idmapped-overlay", &ret->idmapped_overlay));
+        TRY(json_get_bool(json, "overlay-fd-layers", &ret->overlay_fd_layers));
+        return 0;
+}
+
+int overlay_probe(Runtime *runtime, Features *ret, Error *e) {
+        struct utsname name;
+        char kernel[sizeof(name.release) + sizeof(name.version)];
+        int r;
+
+        if (uname(&name) < 0)
+                return error_set(e, errno, "runtime", "reading the kernel's version");
+        snprintf(kernel, sizeof(kernel), "%s %s", name.release, name.version);
+        r = probe(runtime, ret, e);
+        if (r >= 0) {
+                r = remember(runtime->state, ret, kernel);
+                if (r < 0)
+                        log_errno(LOG_WARNING, r, "Can't note what overlay can do");
+                return 0;
         }
-        remove_probe_tree(runtime->state, probe);
+        if (is_full(e) && recall(runtime->state, ret, kernel) >= 0) {
+                *e = ERROR_INIT;
+                return 0;
+        }
         return r;
 }

@@ -21,5 +21,6 @@ typedef struct OverlaySpec {
 int overlay_mount(Runtime *runtime, const OverlaySpec *spec, Error *e);
 
 /* Finds out, by trying in a temporary directory below the state directory, what overlay can do here. An overlay
- * that doesn't work at all is an error. */
+ * that doesn't work at all is an error. When the disk is full, what was found the last time with this kernel is
+ * taken instead. */
 int overlay_probe(Runtime *runtime, Features *ret, Error *e);
