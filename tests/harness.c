@@ -122,6 +122,15 @@ void daemon_configure(const char *members) {
         daemon_start();
 }
 
+void change_disk(const char *command) {
+        daemon_kill(SIGTERM);
+        /* It is in a mount namespace of its own and would not see what is mounted later. */
+        supervisor_kill();
+        expect(0, "", "", "%s", command);
+        daemon_start();
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker info") == 0);
+}
+
 static int shell_v(char **out, char **err, const char *command) {
         const char *argv[] = {"/bin/sh", "-c", command, NULL};
         g_autoptr(GError) error = NULL;

@@ -72,6 +72,8 @@ void daemon_start(void);
 /* Starts it again with more keys in its configuration, members of a JSON object; empty: none. */
 void daemon_configure(const char *members);
 void supervisor_kill(void);
+/* Runs a command that mounts or unmounts something below the state directory, while nobody uses it. */
+void change_disk(const char *command);
 
 /* Runs a shell command line. Return: its exit status as the shell's $?. `out` and `err` may be NULL; *out and
  * *err are to be freed. */

@@ -11,15 +11,6 @@
 #define STATE "\"$MYDOCKER_SANDBOX\"/state"
 #define NO_SPACE "*No space left on device*"
 
-/* The supervisor is in a mount namespace of its own and would not see what is mounted later. */
-static void change_disk(const char *command) {
-        daemon_kill(SIGTERM);
-        supervisor_kill();
-        expect(0, "", "", "%s", command);
-        daemon_start();
-        WAIT_UNTIL(shell(NULL, NULL, "mydocker info") == 0);
-}
-
 /* In KiB. */
 static long used(void) {
         g_autofree char *out = NULL;

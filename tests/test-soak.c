@@ -52,14 +52,6 @@ static void round_of(Soak *s) {
         soak_check(s);
 }
 
-static void change_disk(const char *command) {
-        daemon_kill(SIGTERM);
-        supervisor_kill();
-        expect(0, "", "", "%s", command);
-        daemon_start();
-        WAIT_UNTIL(shell(NULL, NULL, "mydocker info") == 0);
-}
-
 /* Of the whole service, and after each restart of it. */
 static void allow_users(void) {
         g_autoptr(GDBusConnection) nobody = bus_connect_as(65534), daemon = bus_connect_as(1);
