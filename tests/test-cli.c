@@ -117,6 +117,7 @@ static void test_exec(void) {
 static void test_lifecycle(void) {
         static const ShellCase cases[] = {
                 {"mydocker create --name ct busybox sh -c 'echo run; exit 4'", 0, HEX64 "\n", ""},
+                {"mydocker wait ct", 0, "0\n", ""},
                 {"mydocker ps", 0, "CONTAINER ID*NAMES\n", ""},
                 {"mydocker ps -a --no-legend", 0, HEX12 " * Created * ct\n", ""},
                 {"mydocker create --name ct busybox true", 125, "",
@@ -163,6 +164,7 @@ static void test_tables(void) {
                 {"mydocker ps -n 2 --format '{{.Names}}'", 0, "new\ndone\n", ""},
                 {"mydocker ps -aq -n -1 | wc -l", 0, "3\n", ""},
                 {"mydocker ps -q -n -1 | wc -l", 0, "2\n", ""},
+                {"mydocker ps -q -n 0 | wc -l", 0, "2\n", ""},
                 {"mydocker ps --format '{{.Command}}'", 0,
                  "\"sleep 1000 1000 100…\"\n\"sleep 1000\"\n", ""},
                 {"mydocker ps --no-trunc --format '{{.Command}}'", 0,

@@ -57,6 +57,58 @@ static void test_states(void) {
         container_remove(plain);
 }
 
+/* In the beginning it is looked more often. */
+static void test_start_interval(void) {
+        g_autofree char *path = container_run(
+                "{'name': <'soon'>, 'health-command': <['test', '-e', '/ok']>, 'health-start-interval': "
+                "<uint64 100000>, 'health-start-period': <uint64 3600000000>}",
+                "sleep 1000");
+
+        bus_check_property(path, "Health", "'starting'");
+        touch(path);
+        check_status(path, "'healthy'");
+        container_remove(path);
+}
+
+/* A commit can give an image a check, or take it away. */
+static void test_instruction(void) {
+        expect(0, NULL, "",
+               "mydocker create --name base busybox sleep 1000;"
+               " mydocker commit -c 'HEALTHCHECK --interval=100ms CMD test -e /etc/passwd' base checked;"
+               " mydocker commit -c 'HEALTHCHECK NONE' base unchecked; mydocker rm base");
+        expect(0, "0\nhealthy\nof-image\n", "",
+               "mydocker run -d --name of-image checked sleep 1000 > /dev/null;"
+               " mydocker wait --condition healthy of-image;"
+               " mydocker inspect -f '{{.State.Health.Status}}' of-image; mydocker rm -f of-image");
+        expect(1, "", "*has no health check*",
+               "mydocker run -d --name of-image unchecked sleep 1000 > /dev/null;"
+               " mydocker wait --condition healthy of-image");
+        expect(0, NULL, "", "mydocker rm -f of-image; mydocker rmi checked unchecked");
+        expect(1, "", "*cannot understand*",
+               "mydocker create --name base busybox sleep 1000 > /dev/null;"
+               " mydocker commit -c 'HEALTHCHECK CMD' base checked");
+        expect(0, "base\n", "", "mydocker rm base");
+}
+
+/* Each check costs the host a process. */
+static void test_users_interval(void) {
+        static const char *const keys[] = {"health-interval", "health-start-interval"};
+        g_autoptr(GDBusConnection) nobody = bus_connect_as(65534);
+
+        rule_set("action.id == 'org.mydocker.container.run'");
+        WAIT_UNTIL(permission_is(nobody, "org.mydocker.container.run", "yes"));
+        for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+                g_autofree char *message = g_strdup_printf("*%s*once a second*", keys[i]);
+
+                bus_refused(nobody, ERROR_LIMITS, message, NULL, "Run",
+                            "('busybox', ['true'], {'health-command': <['true']>,"
+                            " %s: <uint64 999999>})",
+                            keys[i]);
+        }
+        bus_check_property(NULL, "ContainersCount", "0");
+        rule_clear();
+}
+
 /* Failures at the beginning do not count, success does. */
 static void test_start_period(void) {
         g_autofree char *path = container_run(
@@ -245,6 +297,9 @@ int main(int argc, char **argv) {
         daemon_start();
         harness_add("/health/states", test_states);
         harness_add("/health/start-period", test_start_period);
+        harness_add("/health/start-interval", test_start_interval);
+        harness_add("/health/instruction", test_instruction);
+        harness_add("/health/users-interval", test_users_interval);
         harness_add("/health/output", test_output);
         harness_add("/health/timeout", test_timeout);
         harness_add("/health/daemon", test_daemon);

@@ -84,6 +84,9 @@ static void test_terminal_only(void) {
         expect_on_terminal(0, "Usage:  mydocker rm *", "", "rm --no-pager --help");
         expect(0, "Usage:  mydocker rm *", "", "PAGER='sed s/^/paged:/' mydocker rm --help");
 
+        expect_on_terminal(0, "paged:CONTAINER ID*", "", "ps");
+        expect_on_terminal(0, "busybox latest\n", "", "images --format '{{.Repository}} {{.Tag}}'");
+
         /* One line of progress, which is gone in the end. */
         expect_on_terminal(0, "Reading busybox.tar …*\033[Ksha256:" HEX64 "\n", "",
                            "import busybox.tar mine");

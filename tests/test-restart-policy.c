@@ -144,6 +144,11 @@ static void test_waiting(void) {
         bus_refused(bus, ERROR_MYDOCKER("ContainerRunning"), "*is restarting", path, "Remove",
                     NO_OPTIONS);
         bus_wait_property(path, "State", "'restarting'");
+        expect(1, "",
+               "Error: container fails is restarting: stop the container before removing it or force "
+               "remove\n",
+               "mydocker rm fails");
+        bus_wait_property(path, "State", "'restarting'");
         bus_refused(bus, ERROR_MYDOCKER("ContainerNotRunning"), NULL, path, "Exec",
                     "(['true'], @a{sv} {})");
         expect(0, "fails\n", "", "mydocker stop fails");

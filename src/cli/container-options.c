@@ -25,6 +25,7 @@ ContainerOptions container_options = {
         .health_interval = UNSET,
         .health_timeout = UNSET,
         .health_start_period = UNSET,
+        .health_start_interval = UNSET,
         .health_retries = UNSET,
         .cpus = -1,
 };
@@ -83,6 +84,9 @@ const Option container_option_table[] = {
          option_duration, &O.health_interval},
         {"health-retries", "int", "Consecutive failures needed to report unhealthy (default 3)",
          option_u64, &O.health_retries},
+        {"health-start-interval", "duration",
+         "Time between running the check during the start period (default 5s)", option_duration,
+         &O.health_start_interval},
         {"health-start-period", "duration",
          "Time for the container to initialize before failures count", option_duration,
          &O.health_start_period},
@@ -184,6 +188,7 @@ static int add_health(sd_bus_message *call) {
         TRY(add_u64(call, "health-interval", O.health_interval));
         TRY(add_u64(call, "health-timeout", O.health_timeout));
         TRY(add_u64(call, "health-start-period", O.health_start_period));
+        TRY(add_u64(call, "health-start-interval", O.health_start_interval));
         if (O.health_retries != UNSET)
                 TRY(options_add(call, "health-retries", "u",
                                 (uint32_t)MIN(O.health_retries, UINT32_MAX)));

@@ -17,7 +17,8 @@ typedef struct ContainerOptions {
         double cpus;
         int stop_signal;
         const char *health_command, *pull;
-        uint64_t health_interval, health_timeout, health_start_period, health_retries;
+        uint64_t health_interval, health_timeout, health_start_period, health_start_interval,
+                health_retries;
 } ContainerOptions;
 
 extern ContainerOptions container_options;

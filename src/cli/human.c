@@ -129,33 +129,6 @@ char *human_command(char *const *argv, size_t max) {
         return cut ? strf("\"%s\"", cut) : NULL;
 }
 
-int64_t parse_duration(const char *s) {
-        static const struct {
-                const char *name;
-                double us;
-        } units[] = {{"ms", 1e3}, {"h", 3600e6}, {"m", 60e6}, {"s", 1e6}};
-        double total = 0;
-
-        if (!*s)
-                return -EINVAL;
-        while (*s) {
-                char *end;
-                double value = strtod(s, &end);
-                size_t i;
-
-                if (end == s || !strchr("0123456789.", *s))
-                        return -EINVAL;
-                for (i = 0; i < ELEMENTSOF(units); i++)
-                        if (startswith(end, units[i].name))
-                                break;
-                if (i == ELEMENTSOF(units))
-                        return -EINVAL;
-                total += value * units[i].us;
-                s = end + strlen(units[i].name);
-        }
-        return total < 9e18 ? (int64_t)total : -EINVAL;
-}
-
 static int parse_date(const char *s, uint64_t *ret) {
         static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S",
                                               "%Y-%m-%dT%H:%M", "%Y-%m-%d"};

@@ -37,9 +37,6 @@ char *human_command(char *const *argv, size_t max);
 /* Columns of a terminal that a UTF-8 text takes, one for each character. */
 size_t human_width(const char *s);
 
-/* "1h30m", "42m", "1.5s", "100ms". Return: microseconds, or -EINVAL. */
-int64_t parse_duration(const char *s);
-
 /* A point of time: seconds since the epoch (with a fraction), RFC 3339, a local date or date and time, or a
  * duration such as "1h30m" before `now`. Return: 0 or -EINVAL. */
 int parse_time(const char *s, uint64_t now, uint64_t *ret);

@@ -112,6 +112,22 @@ static int report_name_in_use(const Client *client, const char *name) {
                 name, path_id(path));
 }
 
+/* It runs, or will again by its restart policy. */
+static int report_running(const Client *client, const char *name) {
+        _cleanup_message_ sd_bus_message *reply = NULL, *value = NULL;
+        const char *path, *state = "running";
+
+        if (sd_bus_call_method(client->bus, BUS_NAME, MANAGER_PATH, MANAGER_INTERFACE,
+                               "GetContainer", NULL, &reply, "s", name) >= 0 &&
+            sd_bus_message_read(reply, "o", &path) > 0 &&
+            sd_bus_get_property(client->bus, BUS_NAME, path, CONTAINER_INTERFACE, "State", NULL,
+                                &value, "s") >= 0)
+                (void)sd_bus_message_read(value, "s", &state);
+        return report(client,
+                      "container %s is %s: stop the container before removing it or force remove",
+                      name, state);
+}
+
 static bool daemon_is_absent(const sd_bus_error *error) {
         static const char *const names[] = {
                 "org.freedesktop.DBus.Error.ServiceUnknown",
@@ -142,8 +158,6 @@ static const struct {
         {"NoSuchImage", "No such image: ", ""},
         {"ContainerNotRunning", "container ", " is not running"},
         {"ContainerPaused", "Container ", " is paused, unpause it first"},
-        {"ContainerRunning", "container ",
-         " is running: stop the container before removing it or force remove"},
         {"ImageExists", "image ", " exists already; --replace moves the name to the new image"},
 };
 
@@ -161,6 +175,8 @@ int report_bus_error(const Client *client, const sd_bus_error *error, int r, con
                 return report(client, "No such container: %s", subject);
         if (subject && streq(error->name, "org.freedesktop.DBus.Error.FileNotFound"))
                 return report(client, "No such container:path: %s", subject);
+        if (subject && error_is(error, "ContainerRunning"))
+                return report_running(client, subject);
         if (subject && error_is(error, "NameInUse"))
                 return report_name_in_use(client, subject);
         if (streq(error->name, "org.freedesktop.DBus.Error.AccessDenied") ||

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/show.h"
 
+#include "cli/pager.h"
 #include "cli/report.h"
 
 int show_begin(const Client *client, Listing *listing, const Field *fields, size_t n_fields,
@@ -14,7 +15,10 @@ int show_begin(const Client *client, Listing *listing, const Field *fields, size
 }
 
 int show_end(const Client *client, const Listing *listing) {
-        int r = listing_print(listing, stdout, client->legend);
+        int r;
+
+        pager_open(client->pager && listing->style == LISTING_TABLE);
+        r = listing_print(listing, stdout, client->legend);
 
         return r < 0 ? report_errno(client, r, "cannot print the list") : 0;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "cli/human.h"
-#include "cli/pager.h"
 #include "cli/properties.h"
 #include "cli/report.h"
 #include "cli/show.h"
@@ -100,7 +99,6 @@ static int history(Client *client, char **operands) {
         r = read_steps(reply, &listing, path_id(path));
         if (r < 0)
                 return report_errno(client, r, "cannot read the daemon's answer");
-        pager_open(client->pager && listing.style == LISTING_TABLE);
         return show_end(client, &listing);
 }
 

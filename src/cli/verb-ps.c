@@ -23,11 +23,14 @@ static uint64_t last = UINT64_MAX;
 static const char *format;
 static char **filters;
 
-/* A negative number is as if none was given, as with docker, whose default is -1. */
+/* None, or a negative number, is as if it was not given, as with docker. */
 static int parse_last(const char *value, void *target) {
-        if (value[0] != '-' || !value[1] || value[1 + strspn(value + 1, "0123456789")])
-                return option_u64(value, target);
-        *(uint64_t *)target = UINT64_MAX;
+        bool negative = value[0] == '-' && value[1] && !value[1 + strspn(value + 1, "0123456789")];
+        uint64_t n = 0;
+
+        if (!negative && option_u64(value, &n) < 0)
+                return -EINVAL;
+        *(uint64_t *)target = n == 0 ? UINT64_MAX : n;
         return 0;
 }
 

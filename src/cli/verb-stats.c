@@ -193,9 +193,10 @@ static int show(Client *client, const Listing *listing) {
 
         if (!no_stream && isatty(STDOUT_FILENO) && listing->style == LISTING_TABLE)
                 fputs("\033[H\033[2J", stdout);
-        r = show_end(client, listing);
-        if (r != 0)
-                return r;
+        /* It comes again and again: nothing to page. */
+        r = listing_print(listing, stdout, client->legend);
+        if (r < 0)
+                return report_errno(client, r, "cannot print the list");
         return fflush(stdout) != 0 ? report_errno(client, errno, "standard output") : 0;
 }
 

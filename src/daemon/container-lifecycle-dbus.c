@@ -199,8 +199,10 @@ int container_method_wait(sd_bus_message *message, void *userdata, sd_bus_error 
                 return sd_bus_error_setf(error, ERROR_INVALID_ARGS,
                                          "Option condition: “%.64s” is not known", word);
         if (condition == WAIT_NOT_RUNNING && !container_is_up(c) && !c->busy &&
-            c->record->state == RECORD_EXITED && c->state != CONTAINER_RESTARTING)
-                return sd_bus_reply_method_return(message, "i", c->record->exit_code);
+            (c->record->state == RECORD_EXITED || c->record->state == RECORD_CREATED) &&
+            c->state != CONTAINER_RESTARTING)
+                return sd_bus_reply_method_return(
+                        message, "i", c->record->state == RECORD_EXITED ? c->record->exit_code : 0);
         if (condition == WAIT_HEALTHY) {
                 TRY(check_healthy_comes(c, error));
                 if (c->record->health_status == HEALTH_HEALTHY)

@@ -116,6 +116,14 @@ static void count(Container *c, bool passed) {
 
 static void arm(Container *c, uint64_t delay);
 
+static void arm_next(Container *c) {
+        const HealthCheck *check = &c->record->health_check;
+        bool beginning = c->record->health_status == HEALTH_STARTING &&
+                         now_realtime() < c->record->started_at + check->start_period;
+
+        arm(c, beginning ? check->start_interval : check->interval);
+}
+
 /* A check has a result; the next one follows. */
 static void finish(HealthRun *r, int exit_code, char *output) {
         _cleanup_(run_freep) HealthRun *run = r;
@@ -131,7 +139,7 @@ static void finish(HealthRun *r, int exit_code, char *output) {
         /* A check that ends because all in the container does says nothing. */
         if (c->state != CONTAINER_STOPPING)
                 count(c, exit_code == 0);
-        arm(c, c->record->health_check.interval);
+        arm_next(c);
 }
 
 /* What there is. After as much as is kept the rest is thrown away, so that nobody who writes waits. */
@@ -256,7 +264,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         if (begin_check(c, &e) < 0) {
                 /* The service's trouble, not the container's. */
                 log_error_object(LOG_WARNING, &e, "Cannot check container %s", c->record->name);
-                arm(c, c->record->health_check.interval);
+                arm_next(c);
         }
         return 0;
 }
@@ -279,7 +287,7 @@ void health_begin(Container *c, bool fresh) {
                 c->record->health_failures = 0;
                 set_status(c, HEALTH_STARTING);
         }
-        arm(c, c->record->health_check.interval);
+        arm_next(c);
 }
 
 void health_end(Container *c) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "daemon/environment.h"
+#include "daemon/health-instruction.h"
 #include "daemon/image-config.h"
 
 void image_defaults_done(ImageDefaults *defaults) {
@@ -54,6 +55,7 @@ static int read_health_check(Json *config, HealthCheck *ret) {
         TRY(read_duration(json, "Interval", &ret->interval));
         TRY(read_duration(json, "Timeout", &ret->timeout));
         TRY(read_duration(json, "StartPeriod", &ret->start_period));
+        TRY(read_duration(json, "StartInterval", &ret->start_interval));
         TRY(json_get_u32(json, "Retries", &ret->retries));
         if (strv_length(test) < 2 || streq(test[0], "NONE"))
                 return 0;
@@ -168,10 +170,15 @@ static int change(Json *config, const char *word, const char *value) {
                 return change_env(config, value);
         if (streq(word, "LABEL"))
                 return change_label(config, value);
+        if (streq(word, "HEALTHCHECK"))
+                return health_instruction_apply(config, value);
         if (streq(word, "EXPOSE"))
                 return change_expose(config, value);
         if (streq(word, "WORKDIR"))
                 return value[0] == '/' ? json_add_string(config, "WorkingDir", value) : -EINVAL;
+        if (streq(word, "STOPSIGNAL"))
+                return signal_parse(value) < 0 ? -EINVAL :
+                                                 json_add_string(config, "StopSignal", value);
         if (streq(word, "USER"))
                 return json_add_string(config, "User", value);
         return -EINVAL;

@@ -9,20 +9,15 @@
 
 #define COMMAND_MAX 4096
 
-/* What is no text, or would move a terminal's cursor, becomes '?'. */
-static void clean(char *text, size_t size) {
+/* Arguments, of which each ends with a zero, as one line. */
+static void join(char *text, size_t size) {
         while (size > 0 && text[size - 1] == '\0')
                 size--;
         for (size_t i = 0; i < size; i++)
                 if (text[i] == '\0')
                         text[i] = ' ';
-                else if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-                        text[i] = '?';
         text[size] = '\0';
-        if (!utf8_is_valid(text))
-                for (size_t i = 0; i < size; i++)
-                        if ((unsigned char)text[i] >= 0x80)
-                                text[i] = '?';
+        text_sanitize(text);
 }
 
 static int read_command(int dir, char **ret) {
@@ -38,7 +33,7 @@ static int read_command(int dir, char **ret) {
         n = read(fd, text, COMMAND_MAX);
         if (n < 0)
                 return -errno;
-        clean(text, (size_t)n);
+        join(text, (size_t)n);
         *ret = TAKE_PTR(text);
         return 0;
 }

@@ -297,6 +297,8 @@ int run_record_make(Manager *m, const RunOptions *o, const Image *image, const C
         TRY(make_volumes(o, caller, record->spec, error));
         TRY(limits_apply(&o->limits, false, &record->spec->limits, error));
         if (caller->uid != 0)
+                TRY(health_options_limit(&o->health, &record->health_check, error));
+        if (caller->uid != 0)
                 limits_default(&m->config, &o->limits, &record->spec->limits);
         *ret = TAKE_PTR(record);
         return 0;

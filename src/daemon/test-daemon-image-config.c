@@ -90,14 +90,33 @@ static void test_health_check(void) {
 }
 
 static void test_changes(void) {
-        char *changes[] = {(char *)"CMD top -b",  (char *)"ENTRYPOINT [\"/bin/sh\", \"-c\"]",
-                           (char *)"env A=1",     (char *)"ENV B=2",
-                           (char *)"ENV A=3",     (char *)"WORKDIR /srv",
-                           (char *)"USER nobody", (char *)"LABEL key=a value",
-                           (char *)"EXPOSE 80",   NULL};
-        static const char *const bad[] = {
-                "RUN rm -r /", "CMD",      "ENV A",          "WORKDIR srv",
-                "EXPOSE http", "LABEL =x", "ENTRYPOINT [1]", ""};
+        char *changes[] = {(char *)"CMD top -b",
+                           (char *)"ENTRYPOINT [\"/bin/sh\", \"-c\"]",
+                           (char *)"env A=1",
+                           (char *)"ENV B=2",
+                           (char *)"ENV A=3",
+                           (char *)"WORKDIR /srv",
+                           (char *)"USER nobody",
+                           (char *)"LABEL key=a value",
+                           (char *)"EXPOSE 80",
+                           (char *)"STOPSIGNAL SIGQUIT",
+                           NULL};
+        static const char *const bad[] = {"RUN rm -r /",
+                                          "CMD",
+                                          "ENV A",
+                                          "WORKDIR srv",
+                                          "EXPOSE http",
+                                          "LABEL =x",
+                                          "ENTRYPOINT [1]",
+                                          "STOPSIGNAL x",
+                                          "HEALTHCHECK",
+                                          "HEALTHCHECK CMD",
+                                          "HEALTHCHECK true",
+                                          "HEALTHCHECK CMD []",
+                                          "HEALTHCHECK --interval=often CMD true",
+                                          "HEALTHCHECK --retries=-1 CMD true",
+                                          "HEALTHCHECK --every=1s CMD true",
+                                          ""};
         _cleanup_json_ Json *config = parse("{}");
         ImageDefaults defaults = {};
         Error e = ERROR_INIT;
@@ -111,6 +130,7 @@ static void test_changes(void) {
         CHECK_STR(defaults.env[0], "A=3");
         CHECK_STR(defaults.workdir, "/srv");
         CHECK_STR(defaults.user, "nobody");
+        CHECK_INT(defaults.stop_signal, SIGQUIT);
         CHECK_STR(json_object_get_string(json_object_object_get(defaults.labels, "key")),
                   "a value");
         CHECK(json_object_object_get(json_object_object_get(config, "ExposedPorts"), "80/tcp"));
@@ -124,10 +144,46 @@ static void test_changes(void) {
         }
 }
 
+static void test_health_instruction(void) {
+        static const struct {
+                const char *text;
+                const char *first, *last;
+                uint64_t interval, start_interval;
+                uint32_t retries;
+        } cases[] = {
+                {"HEALTHCHECK NONE", NULL, NULL, HEALTH_DURATION_UNSET, HEALTH_DURATION_UNSET, 0},
+                {"healthcheck CMD test -e /a b", "/bin/sh", "test -e /a b", HEALTH_DURATION_UNSET,
+                 HEALTH_DURATION_UNSET, 0},
+                {"HEALTHCHECK --interval=1m30s  --start-interval=500ms --retries=7 CMD [\"a\", \"b c\"]",
+                 "a", "b c", 90000000, 500000, 7},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char *changes[] = {(char *)cases[i].text, NULL};
+                _cleanup_json_ Json *config = parse("{\"Healthcheck\":{\"Retries\":2}}");
+                _cleanup_(image_defaults_done) ImageDefaults defaults = {};
+                Error e = ERROR_INIT;
+                size_t n;
+
+                CHECK_INT(image_config_change(config, changes, &e), 0);
+                CHECK_INT(image_config_read(config, &defaults), 0);
+                CHECK(defaults.health.interval == cases[i].interval);
+                CHECK(defaults.health.start_interval == cases[i].start_interval);
+                CHECK_INT(defaults.health.retries, cases[i].retries);
+                n = strv_length(defaults.health.command);
+                CHECK_INT(n > 0, cases[i].first != NULL);
+                if (n > 0) {
+                        CHECK_STR(defaults.health.command[0], cases[i].first);
+                        CHECK_STR(defaults.health.command[n - 1], cases[i].last);
+                }
+        }
+}
+
 int main(void) {
         test_signals();
         test_read();
         test_health_check();
         test_changes();
+        test_health_instruction();
         return 0;
 }

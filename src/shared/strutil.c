@@ -174,6 +174,33 @@ int parse_size(const char *s, uint64_t *ret) {
         return 0;
 }
 
+int64_t parse_duration(const char *s) {
+        static const struct {
+                const char *name;
+                double us;
+        } units[] = {{"ms", 1e3}, {"h", 3600e6}, {"m", 60e6}, {"s", 1e6}};
+        double total = 0;
+
+        if (!*s)
+                return -EINVAL;
+        while (*s) {
+                char *end;
+                double value = strtod(s, &end);
+                size_t i;
+
+                if (end == s || !strchr("0123456789.", *s))
+                        return -EINVAL;
+                for (i = 0; i < ELEMENTSOF(units); i++)
+                        if (startswith(end, units[i].name))
+                                break;
+                if (i == ELEMENTSOF(units))
+                        return -EINVAL;
+                total += value * units[i].us;
+                s = end + strlen(units[i].name);
+        }
+        return total < 9e18 ? (int64_t)total : -EINVAL;
+}
+
 bool container_name_is_valid(const char *s) {
         size_t n = strlen(s);
 

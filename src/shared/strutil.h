@@ -63,6 +63,9 @@ int parse_u32(const char *s, uint32_t *ret);
  * case, an optional trailing "b" or "ib"). Return: 0, -EINVAL or -ERANGE. */
 int parse_size(const char *s, uint64_t *ret);
 
+/* Parses a duration such as "1h30m", "42m", "1.5s" or "100ms". Return: microseconds, or -EINVAL. */
+int64_t parse_duration(const char *s);
+
 /* Container names: [a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}. */
 bool container_name_is_valid(const char *s);
 

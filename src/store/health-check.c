@@ -40,6 +40,7 @@ int health_check_to_json(const HealthCheck *check, Json **ret) {
         TRY(json_add_u64(json, "interval", check->interval));
         TRY(json_add_u64(json, "timeout", check->timeout));
         TRY(json_add_u64(json, "start-period", check->start_period));
+        TRY(json_add_u64(json, "start-interval", check->start_interval));
         TRY(json_add_u64(json, "retries", check->retries));
         *ret = TAKE_PTR(json);
         return 0;
@@ -50,9 +51,11 @@ int health_check_from_json(Json *json, HealthCheck *ret) {
         TRY(json_get_u64(json, "interval", &ret->interval));
         TRY(json_get_u64(json, "timeout", &ret->timeout));
         TRY(json_get_u64(json, "start-period", &ret->start_period));
+        ret->start_interval = ret->interval;
+        TRY(json_get_u64(json, "start-interval", &ret->start_interval));
         TRY(json_get_u32(json, "retries", &ret->retries));
-        return strv_length(ret->command) > 0 && ret->interval > 0 && ret->timeout > 0 &&
-                               ret->retries > 0 ?
+        return strv_length(ret->command) > 0 && ret->interval > 0 && ret->start_interval > 0 &&
+                               ret->timeout > 0 && ret->retries > 0 ?
                        0 :
                        -EBADMSG;
 }

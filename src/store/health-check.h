@@ -11,11 +11,12 @@
 #define HEALTH_DURATION_UNSET UINT64_MAX
 
 typedef struct HealthCheck {
-        char **command;        /* NULL: none */
-        uint64_t interval;     /* µs between the end of one and the next, and before the first */
-        uint64_t timeout;      /* µs after which one has failed */
-        uint64_t start_period; /* µs from the start in which failures do not count */
-        uint32_t retries;      /* so many failures in a row mean that it is unhealthy */
+        char **command;          /* NULL: none */
+        uint64_t interval;       /* µs between the end of one and the next, and before the first */
+        uint64_t timeout;        /* µs after which one has failed */
+        uint64_t start_period;   /* µs from the start in which failures do not count */
+        uint64_t start_interval; /* instead of `interval` in this time */
+        uint32_t retries;        /* so many failures in a row mean that it is unhealthy */
 } HealthCheck;
 
 typedef enum HealthStatus {
