@@ -217,6 +217,74 @@ static void test_groups(void) {
         }
 }
 
+/* What mydocker(1) says of a verb: the paragraphs that begin with it, without their font changes. To be freed. */
+static char *manual_of(const char *manual, const char *verb) {
+        g_auto(GStrv) paragraphs = g_strsplit(manual, "\n.TP\n", -1);
+        g_autofree char *pattern =
+                g_strdup_printf("^(.*, )?(\\.TQ\n)?\\\\fB([a-z]+ )?%s\\\\fR", verb);
+        g_autoptr(GRegex) own = g_regex_new(pattern, G_REGEX_MULTILINE, 0, NULL),
+                          fonts = g_regex_new("\\\\f[A-Z]", 0, 0, NULL);
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (char **p = paragraphs; *p; p++)
+                if (g_regex_match(own, *p, 0, NULL))
+                        g_string_append_printf(text, "%s\n", *p);
+        g_string_replace(text, "\\-", "-", 0);
+        return g_regex_replace_literal(fonts, text->str, -1, 0, "", 0, NULL);
+}
+
+static bool mentions(const char *text, const char *option) {
+        g_autofree char *pattern = g_strdup_printf("(?<![a-z-])%s(?![a-z-])", option);
+
+        return *option && g_regex_match_simple(pattern, text, 0, 0);
+}
+
+/* Each option that --help shows is in the manual, by one of its names, and offered for completion. */
+static void check_documented(const char *title, const char *manual) {
+        g_autofree char *help = NULL, *completed = NULL;
+        g_autoptr(GRegex) regex =
+                g_regex_new("^  (?:(-.), |    )(--[a-z0-9-]+)", G_REGEX_MULTILINE, 0, NULL);
+        g_autoptr(GMatchInfo) match = NULL;
+
+        CHECK(shell(&help, NULL, MYDOCKER "%s --help", title) == 0);
+        CHECK(shell(&completed, NULL, MYDOCKER "complete -- %s -", title) == 0);
+        for (g_regex_match(regex, help, 0, &match); g_match_info_matches(match);
+             g_match_info_next(match, NULL)) {
+                g_autofree char *letter = g_match_info_fetch(match, 1),
+                                *name = g_match_info_fetch(match, 2);
+
+                if (!mentions(manual, name) && !mentions(manual, letter))
+                        test_fails("%s of \"%s\" is not in mydocker(1)", name, title);
+                if (!mentions(completed, name))
+                        test_fails("%s of \"%s\" is not completed", name, title);
+        }
+}
+
+static void test_manual(void) {
+        g_autofree char *manual = read_file("%s", g_getenv("MYDOCKER_TEST_MANUAL"));
+        const char *global = strstr(manual, "\n.SH GLOBAL OPTIONS"),
+                   *made = strstr(manual, "\n.SH OPTIONS OF RUN AND CREATE");
+        g_autofree char *common = g_strndup(global, strstr(global + 1, "\n.SH ") - global),
+                        *of_run = g_strndup(made, strstr(made + 1, "\n.SH ") - made);
+        g_auto(GStrv) verbs = offered("");
+
+        for (char **verb = verbs; *verb; verb++) {
+                bool makes = g_str_equal(*verb, "run") || g_str_equal(*verb, "create");
+                g_autofree char *text = manual_of(manual, *verb);
+                g_autoptr(GString) all = g_string_new(common);
+
+                if (is_group(*verb))
+                        continue;
+                if (!*text)
+                        test_fails("the verb \"%s\" is not in mydocker(1)", *verb);
+                g_string_append(all, makes ? of_run : "");
+                g_string_replace(all, "\\-", "-", 0);
+                g_string_replace(all, "\\fB", "", 0);
+                g_string_append(all, text);
+                check_documented(*verb, all->str);
+        }
+}
+
 typedef struct Case {
         const char *command;
         int status;
@@ -327,6 +395,7 @@ int main(int argc, char **argv) {
         harness_init(&argc, &argv);
         harness_add("/usage/verbs", test_verbs);
         harness_add("/usage/groups", test_groups);
+        harness_add("/usage/manual", test_manual);
         harness_add("/usage/commands", test_commands);
         harness_add("/usage/values", test_values);
         harness_add("/usage/filters-and-formats", test_filters_and_formats);
