@@ -130,18 +130,23 @@ static int find_hierarchies(CgroupTree *tree, Error *e) {
 }
 
 /* Whoever uses a parent removes the groups below it that it doesn't know. */
-static int lock_parent(const CgroupTree *tree, Error *e) {
+static int lock_parent(CgroupTree *tree, int lock, Error *e) {
+        struct stat old, new;
+
+        /* The lock belongs to the descriptor that was there first. */
+        if (lock >= 0 && fstat(lock, &old) >= 0 && fstat(tree->parents[0], &new) >= 0 &&
+            old.st_dev == new.st_dev && old.st_ino == new.st_ino) {
+                safe_close(tree->parents[0]);
+                tree->parents[0] = lock;
+        } else
+                safe_close(lock);
         if (flock(tree->parents[0], LOCK_EX | LOCK_NB) < 0)
                 return error_set(e, errno, "cgroup", "group %s is used by another supervisor",
                                  tree->parent);
         return 0;
 }
 
-int cgroup_tree_new(const char *parent, CgroupTree **ret, Error *e) {
-        _cleanup_(cgroup_tree_freep) CgroupTree *tree = calloc(1, sizeof(CgroupTree));
-
-        if (!tree)
-                return error_oom(e);
+static int set_up(CgroupTree *tree, const char *parent, Error *e) {
         tree->backend = &cgroup_backend_v1;
         for (size_t i = 0; i < _CONTROLLER_MAX; i++)
                 tree->roots[i] = tree->parents[i] = tree->of[i] = -EBADF;
@@ -151,10 +156,24 @@ int cgroup_tree_new(const char *parent, CgroupTree **ret, Error *e) {
         if (!tree->parent)
                 return error_oom(e);
         TRY(find_hierarchies(tree, e));
-        TRY(tree->backend->prepare(tree, e));
-        TRY(lock_parent(tree, e));
+        return tree->backend->prepare(tree, e);
+}
+
+int cgroup_tree_new(const char *parent, int lock, CgroupTree **ret, Error *e) {
+        _cleanup_(cgroup_tree_freep) CgroupTree *tree = calloc(1, sizeof(CgroupTree));
+        int r = tree ? set_up(tree, parent, e) : error_oom(e);
+
+        if (r < 0) {
+                safe_close(lock);
+                return r;
+        }
+        TRY(lock_parent(tree, lock, e));
         *ret = TAKE_PTR(tree);
         return 0;
+}
+
+int cgroup_tree_lock(const CgroupTree *tree) {
+        return tree->parents[0];
 }
 
 CgroupTree *cgroup_tree_free(CgroupTree *tree) {

@@ -22,9 +22,12 @@ typedef struct Cgroup Cgroup;
 
 /* Finds the hierarchies by what is mounted in the current mount namespace, and makes `parent` (an
  * absolute path below the hierarchies' roots) where it is missing, and locks it: another process
- * that has it is EWOULDBLOCK. Return: 0 or a negative errno; *ret is to be freed, after all groups
- * that were made with it. */
-int cgroup_tree_new(const char *parent, CgroupTree **ret, Error *e);
+ * that has it is EWOULDBLOCK. `lock` is -EBADF or, after the program has replaced itself by execve(2), what
+ * cgroup_tree_lock() gave before; it is taken, also on failure. Return: 0 or a negative errno; *ret is to be
+ * freed, after all groups that were made with it. */
+int cgroup_tree_new(const char *parent, int lock, CgroupTree **ret, Error *e);
+/* The descriptor that holds the lock. */
+int cgroup_tree_lock(const CgroupTree *tree);
 /* Closes it; the groups stay. Return: NULL. */
 CgroupTree *cgroup_tree_free(CgroupTree *tree);
 DEFINE_CLEANUP(CgroupTree *, cgroup_tree_free)

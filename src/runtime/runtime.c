@@ -57,16 +57,14 @@ static int read_oom_score(Runtime *runtime, Error *e) {
         return 0;
 }
 
-int runtime_new(const char *state_dir, int host_namespace, Runtime **ret, Error *e) {
+int runtime_new(const char *state_dir, Runtime **ret, Error *e) {
         _cleanup_(runtime_freep) Runtime *runtime = malloc(sizeof(Runtime));
 
-        if (!runtime) {
-                safe_close(host_namespace);
+        if (!runtime)
                 return error_oom(e);
-        }
         *runtime = (Runtime){
                 .state = -EBADF,
-                .host_namespace = host_namespace,
+                .host_namespace = -EBADF,
                 .own_namespace = -EBADF,
                 .own_pids = -EBADF,
                 .proc = -EBADF,
@@ -78,10 +76,7 @@ int runtime_new(const char *state_dir, int host_namespace, Runtime **ret, Error 
         if (prctl(PR_SET_DUMPABLE, 0) < 0)
                 return error_set(e, errno, "runtime", "making the process non-dumpable");
         TRY(open_proc(runtime, e));
-        if (host_namespace < 0)
-                TRY(make_private_namespace(runtime, e));
-        else if (fcntl(host_namespace, F_SETFD, FD_CLOEXEC) < 0)
-                return error_set(e, errno, "runtime", "taking over the host's mount namespace");
+        TRY(make_private_namespace(runtime, e));
         TRY(open_namespace(runtime, "mnt", &runtime->own_namespace, e));
         TRY(open_namespace(runtime, "pid", &runtime->own_pids, e));
         TRY(read_oom_score(runtime, e));
@@ -111,8 +106,12 @@ Runtime *runtime_free(Runtime *runtime) {
         return NULL;
 }
 
-int runtime_host_namespace(const Runtime *runtime) {
-        return runtime->host_namespace;
+int runtime_leave(Runtime *runtime) {
+        return runtime_enter_mounts(runtime, runtime->host_namespace);
+}
+
+void runtime_return(Runtime *runtime) {
+        runtime_leave_mounts(runtime);
 }
 
 int runtime_proc(const Runtime *runtime) {

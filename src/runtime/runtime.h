@@ -21,13 +21,9 @@ typedef struct Features {
 /* Opens the state directory, makes the private mount namespace (the whole process moves into it, its mounts are
  * private from then on), opens and checks a procfs of its own and the devices, and probes the features.
  *
- * `host_namespace` is -EBADF at the first start: the process is in the host's mount namespace then. After the
- * program has replaced itself by execve(2) it is the descriptor that runtime_host_namespace() gave before; the
- * process stays in the mount namespace it is in. Taken over, also on failure.
- *
  * Some calls visit other mount namespaces, which sets the working directory to "/".
  * Return: 0 or a negative errno; *ret is to be freed with runtime_free(). */
-int runtime_new(const char *state_dir, int host_namespace, Runtime **ret, Error *e);
+int runtime_new(const char *state_dir, Runtime **ret, Error *e);
 
 /* Return: NULL. */
 Runtime *runtime_free(Runtime *runtime);
@@ -38,8 +34,11 @@ DEFINE_CLEANUP(Runtime *, runtime_free)
  * with the number of the host's mounts, and none of them is kept busy. Return: 0 or a negative errno. */
 int runtime_prune_mounts(Runtime *runtime, const char *const *keep, Error *e);
 
-/* The host's mount namespace, CLOEXEC, owned by `runtime`: to be kept open over an execve(2) of a new version. */
-int runtime_host_namespace(const Runtime *runtime);
+/* Moves the process to the host's mount namespace, where it was before runtime_new(): programs are there, and nothing
+ * of the private one is left when another takes our place by execve(2). Return: 0 or a negative errno. */
+int runtime_leave(Runtime *runtime);
+/* And back; doesn't return when that fails. */
+void runtime_return(Runtime *runtime);
 
 const Features *runtime_features(const Runtime *runtime);
 

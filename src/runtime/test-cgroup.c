@@ -194,9 +194,9 @@ int main(void) {
                 return 77;
         snprintf(parent, sizeof(parent), "/mydocker-test-%d", (int)getpid());
         CHECK_INT(id_make(id), 0);
-        CHECK_INT(cgroup_tree_new("relative", &tree, &e), -EINVAL);
-        CHECK_INT(cgroup_tree_new("/", &tree, &e), -EINVAL);
-        if (cgroup_tree_new(parent, &tree, &e) < 0)
+        CHECK_INT(cgroup_tree_new("relative", -EBADF, &tree, &e), -EINVAL);
+        CHECK_INT(cgroup_tree_new("/", -EBADF, &tree, &e), -EINVAL);
+        if (cgroup_tree_new(parent, -EBADF, &tree, &e) < 0)
                 return 77;
         test_life();
         if (tree->of[CONTROLLER_MEMORY] >= 0 && tree->of[CONTROLLER_CPUSET] >= 0) {

@@ -244,13 +244,12 @@ void add_volume(ContainerSpec *spec, const char *target, bool read_only, uid_t u
 /* As the daemon opens one: in the host's mount namespace. */
 int open_volume(const char *name) {
         _cleanup_free_ char *path = path_in(name);
-        int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), fd;
+        int fd;
 
-        CHECK(setns(runtime_host_namespace(test_runtime), CLONE_NEWNS) == 0);
+        CHECK_INT(runtime_leave(test_runtime), 0);
         fd = open(path, O_PATH | O_CLOEXEC);
         CHECK(fd >= 0);
-        CHECK(setns(own, CLONE_NEWNS) == 0);
-        close(own);
+        runtime_return(test_runtime);
         return fd;
 }
 
@@ -329,8 +328,8 @@ int test_run(void (*tests)(void)) {
         CHECK(mkdtemp(state));
         make_state();
         snprintf(cgroup_parent, sizeof(cgroup_parent), "/mydocker-test-%d", (int)getpid());
-        if (runtime_new(state, -EBADF, &test_runtime, &e) < 0 ||
-            cgroup_tree_new(cgroup_parent, &test_tree, &e) < 0) {
+        if (runtime_new(state, &test_runtime, &e) < 0 ||
+            cgroup_tree_new(cgroup_parent, -EBADF, &test_tree, &e) < 0) {
                 fprintf(stderr, "%s: %s\n", e.stage, e.text);
                 nftw(state, remove_one, 16, FTW_DEPTH | FTW_PHYS);
                 return 1;

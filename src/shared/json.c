@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "shared/error.h"
 #include "shared/fd.h"
 #include "shared/json.h"
 #include "shared/strutil.h"
@@ -219,6 +220,16 @@ int json_add(Json *object, const char *key, Json *value) {
         return 0;
 }
 
+int json_append(Json *array, Json *value) {
+        if (!value)
+                return -ENOMEM;
+        if (json_object_array_add(array, value) < 0) {
+                json_object_put(value);
+                return -ENOMEM;
+        }
+        return 0;
+}
+
 int json_add_string(Json *object, const char *key, const char *value) {
         return value ? json_add(object, key, json_object_new_string(value)) : 0;
 }
@@ -247,15 +258,7 @@ int json_add_strv(Json *object, const char *key, char *const *value) {
         array = json_object_new_array();
         if (!array)
                 return -ENOMEM;
-        for (; *value; value++) {
-                Json *item = json_object_new_string(*value);
-
-                if (!item)
-                        return -ENOMEM;
-                if (json_object_array_add(array, item) < 0) {
-                        json_object_put(item);
-                        return -ENOMEM;
-                }
-        }
+        for (; *value; value++)
+                TRY(json_append(array, json_object_new_string(*value)));
         return json_add(object, key, TAKE_PTR(array));
 }

@@ -48,6 +48,7 @@ int json_get_array(Json *object, const char *key, Json **ret);
 
 /* Takes `value`, also on failure; NULL counts as out of memory. */
 int json_add(Json *object, const char *key, Json *value);
+int json_append(Json *array, Json *value);
 /* NULL is left out. */
 int json_add_string(Json *object, const char *key, const char *value);
 int json_add_u64(Json *object, const char *key, uint64_t value);

@@ -219,8 +219,9 @@ static void on_output_ended(void *data) {
         check_end(data);
 }
 
+static const char *const stream_names[] = {"stdout", "stderr"};
+
 int process_add_output(Process *process, size_t i, int fd, const LogSpec *log) {
-        static const char *const streams[] = {"stdout", "stderr"};
         const JournalConfig journal = {
                 .socket = JOURNAL_SOCKET,
                 .id = process->container->id,
@@ -230,7 +231,7 @@ int process_add_output(Process *process, size_t i, int fd, const LogSpec *log) {
         const OutputConfig config = {
                 .fd = fd,
                 .terminal = process->tty,
-                .stream = streams[i],
+                .stream = stream_names[i],
                 .log = process->container->log,
                 .journal = log && streq_ptr(log->driver, "journald") ? &journal : NULL,
                 .ended = on_output_ended,
@@ -240,20 +241,48 @@ int process_add_output(Process *process, size_t i, int fd, const LogSpec *log) {
         return output_new(process->container->supervisor->loop, &config, &process->outputs[i]);
 }
 
-int container_open_log(Container *container, const LogSpec *log, Error *e) {
+int process_load_output(Process *process, size_t i, State *state, Json *json) {
+        const OutputConfig config = {
+                .fd = -EBADF,
+                .stream = stream_names[i],
+                .log = process->container->log,
+                .ended = on_output_ended,
+                .data = process->container,
+        };
+
+        return output_load(process->container->supervisor->loop, &config, state, json,
+                           &process->outputs[i]);
+}
+
+/* Return: the container's own directory, or a negative errno. */
+static int open_own_dir(const Container *container, Error *e) {
         char path[sizeof("containers/") + ID_LENGTH];
+        int dir;
+
+        snprintf(path, sizeof(path), "containers/%s", container->id);
+        dir = openat(container->supervisor->state_dir, path,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0)
+                return error_set(e, errno, "log", "opening the container's directory");
+        return dir;
+}
+
+int container_open_log(Container *container, const LogSpec *log, Error *e) {
         int dir;
 
         if (streq_ptr(log->driver, "journald") && access(JOURNAL_SOCKET, F_OK) < 0)
                 return error_set(e, EOPNOTSUPP, "log", "journald does not run on this machine");
         if (!streq_ptr(log->driver, "file"))
                 return 0;
-        snprintf(path, sizeof(path), "containers/%s", container->id);
-        dir = openat(container->supervisor->state_dir, path,
-                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir < 0)
-                return error_set(e, errno, "log", "opening the container's directory");
+        TRY(dir = open_own_dir(container, e));
         return logfile_open(dir, log->max_size, &container->log, e);
+}
+
+int container_load_log(Container *container, Json *json, Error *e) {
+        int dir;
+
+        TRY(dir = open_own_dir(container, e));
+        return logfile_load(dir, json, &container->log, e);
 }
 
 /* How often, and how long after each other, the count of kills is looked at. */
@@ -311,6 +340,7 @@ static void take_end(Process *process) {
                                 on_reap_timer, container);
                 return;
         }
+        process->ended = true;
         /* Nobody else has it open any more, so that the master's end comes when all is read. */
         process->terminal = safe_close(process->terminal);
         if (process == container->main)
@@ -334,4 +364,12 @@ static void on_exit_source(void *data, uint32_t events) {
 int process_watch(Process *process) {
         return event_source_add(process->container->supervisor->loop, &process->exit_source,
                                 process->pidfd, EPOLLIN, on_exit_source, process);
+}
+
+void container_resume(Container *container) {
+        container_watch_oom(container);
+        /* There may have been notice already. */
+        if (container->oom_source.loop)
+                on_oom(container, 0);
+        check_end(container);
 }

@@ -40,5 +40,12 @@ int container_open_log(Container *container, const LogSpec *log, Error *e);
  * on failure. With `log` it goes to the journal if that says so. Return: 0 or a negative errno. */
 int process_add_output(Process *process, size_t i, int fd, const LogSpec *log);
 
+/* The same from the state of the program whose place we took. */
+int container_load_log(Container *container, Json *json, Error *e);
+int process_load_output(Process *process, size_t i, State *state, Json *json);
+
+/* Goes on with a container that was loaded with its processes. May free it. */
+void container_resume(Container *container);
+
 /* Watches for what the kernel kills. A container without that is not worse off. */
 void container_watch_oom(Container *container);

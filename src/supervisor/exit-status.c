@@ -33,7 +33,6 @@ static bool ask_kernel(int pidfd, int *status) {
 bool process_take_end(Process *process) {
         siginfo_t info = {};
 
-        process->ended = true;
         process->end = (Event){
                 .type = EVENT_EXITED,
                 .process = process->number,

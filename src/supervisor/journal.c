@@ -23,6 +23,9 @@
 
 #define SHORT_ID 12
 
+/* Names, tags and such. */
+#define FIELDS_MAX 65536
+
 struct Journal {
         EventLoop *loop;
         JournalConfig config;
@@ -40,7 +43,11 @@ struct Journal {
         uint64_t lost; /* bytes since journald took the last entry */
         time_t retry;  /* when connecting is tried again, seconds of CLOCK_MONOTONIC */
         bool released;
+        LIST_LINKS(Journal) journals;
 };
+
+/* Those that belong to nobody else any more. */
+static Journal *released;
 
 /* Text fields in the journal's native protocol end at the newline. */
 static int make_fields(const JournalConfig *config, const char *short_id, char **ret) {
@@ -179,6 +186,8 @@ static size_t take(Journal *journal, const char *data, size_t size) {
 }
 
 static void journal_free(Journal *journal) {
+        if (journal->released)
+                LIST_REMOVE(released, journal, journals);
         event_timer_cancel(&journal->stall);
         disconnect(journal);
         free(journal->fields);
@@ -246,21 +255,36 @@ static void wait_for_room(Journal *journal) {
                 log_warning("Can't wait for the journal"); /* but for the timer */
 }
 
-int journal_new(EventLoop *loop, const JournalConfig *config, Journal **ret) {
+static void release(Journal *journal) {
+        journal->released = true;
+        LIST_PREPEND(released, journal, journals);
+        if (journal->n_pending == 0)
+                journal_free(journal);
+}
+
+static Journal *make(EventLoop *loop) {
         Journal *journal = calloc(1, sizeof(Journal));
 
         if (!journal)
-                return -ENOMEM;
+                return NULL;
         journal->loop = loop;
-        journal->config = *config;
         journal->fd = -EBADF;
+        journal->last = '\n';
+        return journal;
+}
+
+int journal_new(EventLoop *loop, const JournalConfig *config, Journal **ret) {
+        Journal *journal = make(loop);
+
+        if (!journal)
+                return -ENOMEM;
+        journal->config = *config;
         snprintf(journal->id, sizeof(journal->id), "%s", config->id);
         if (make_fields(config, journal->id, &journal->fields) < 0) {
-                free(journal);
+                journal_free(journal);
                 return -ENOMEM;
         }
         journal->n_fields = strlen(journal->fields);
-        journal->last = '\n';
         *ret = journal;
         return 0;
 }
@@ -285,8 +309,93 @@ Journal *journal_release(Journal *journal) {
         /* The end of the stream ends a line. */
         if (journal->last != '\n')
                 (void)journal_write(journal, "\n", 1);
-        journal->released = true;
-        if (journal->n_pending == 0)
-                journal_free(journal);
+        release(journal);
         return NULL;
+}
+
+bool journal_is_full(const Journal *journal) {
+        return journal->n_pending > 0;
+}
+
+int journal_save(const Journal *journal, State *state, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object();
+
+        if (!json)
+                return -ENOMEM;
+        TRY(json_add_string(json, "id", journal->id));
+        TRY(state_add_fd(state, json, "fd", journal->fd));
+        TRY(state_add_bytes(state, json, "fields", journal->fields, journal->n_fields));
+        TRY(state_add_bytes(state, json, "line", journal->line, journal->n_line));
+        TRY(state_add_bytes(state, json, "pending", journal->pending, journal->n_pending));
+        TRY(json_add_bool(json, "line-is-open", journal->last != '\n'));
+        TRY(json_add_u64(json, "lost", journal->lost));
+        *ret = TAKE_PTR(json);
+        return 0;
+}
+
+int journals_save_released(State *state, Json **ret) {
+        _cleanup_json_ Json *array = json_object_new_array();
+
+        if (!array)
+                return -ENOMEM;
+        LIST_FOREACH(journal, released, journals) {
+                Json *item;
+
+                TRY(journal_save(journal, state, &item));
+                TRY(json_append(array, item));
+        }
+        *ret = TAKE_PTR(array);
+        return 0;
+}
+
+static int load(Journal *journal, State *state, Json *json) {
+        _cleanup_free_ char *line = NULL;
+        const char *id = "";
+        bool open = false;
+
+        TRY(json_peek_string(json, "id", &id));
+        snprintf(journal->id, sizeof(journal->id), "%s", id);
+        TRY(state_take_fd(state, json, "fd", &journal->fd));
+        TRY(state_get_bytes(state, json, "fields", FIELDS_MAX, &journal->fields,
+                            &journal->n_fields));
+        TRY(state_get_bytes(state, json, "line", LINE_MAX_SIZE, &line, &journal->n_line));
+        memcpy(journal->line, line ?: "", journal->n_line);
+        TRY(state_get_bytes(state, json, "pending", PENDING_MAX, &journal->pending,
+                            &journal->n_pending));
+        TRY(json_get_bool(json, "line-is-open", &open));
+        journal->last = open ? ' ' : '\n';
+        TRY(json_get_u64(json, "lost", &journal->lost));
+        if (journal->n_pending > 0)
+                wait_for_room(journal);
+        return 0;
+}
+
+int journal_load(EventLoop *loop, State *state, Json *json, void (*ready)(void *data), void *data,
+                 Journal **ret) {
+        Journal *journal = make(loop);
+        int r;
+
+        if (!journal)
+                return -ENOMEM;
+        journal->config.socket = JOURNAL_SOCKET;
+        journal->config.ready = ready;
+        journal->config.data = data;
+        r = load(journal, state, json);
+        if (r < 0) {
+                journal_free(journal);
+                return r;
+        }
+        *ret = journal;
+        return 0;
+}
+
+int journals_load_released(EventLoop *loop, State *state, Json *array) {
+        for (size_t i = 0; i < json_object_array_length(array); i++) {
+                Journal *journal;
+
+                TRY(journal_load(loop, state, json_object_array_get_idx(array, i), NULL, NULL,
+                                 &journal));
+                release(journal);
+        }
+        return 0;
 }

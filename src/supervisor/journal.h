@@ -11,6 +11,7 @@
 
 #include "protocol/spec.h"
 #include "supervisor/event.h"
+#include "supervisor/state.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
@@ -36,3 +37,15 @@ bool journal_write(Journal *journal, const char *data, size_t size);
 /* Writes the last line too. What journald doesn't take now, it gets as soon as it does, which doesn't
  * need the caller. Return: NULL. */
 Journal *journal_release(Journal *journal);
+
+/* Whether nothing more should come until `ready`. */
+bool journal_is_full(const Journal *journal);
+
+/* To and from the program that takes our place. Return: 0 or a negative errno. */
+int journal_save(const Journal *journal, State *state, Json **ret);
+int journal_load(EventLoop *loop, State *state, Json *json, void (*ready)(void *data), void *data,
+                 Journal **ret);
+
+/* The same for all that were released and still have something for journald, as arrays. */
+int journals_save_released(State *state, Json **ret);
+int journals_load_released(EventLoop *loop, State *state, Json *array);

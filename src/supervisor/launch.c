@@ -237,7 +237,7 @@ static int begin_start(Container *container, const Call *call, Error *e) {
 static void on_group_timer(void *data) {
         Container *container = data;
         _cleanup_free_ char *path =
-                strf("%s/%s", container->supervisor->cgroup_parent, container->id);
+                strf("%s/%s", container->supervisor->options.cgroup_parent, container->id);
         Call *call = TAKE_PTR(container->call);
         Error e = ERROR_INIT;
         int r;
@@ -263,7 +263,7 @@ static void on_group_timer(void *data) {
 
 int request_start(Supervisor *supervisor, Call **call, Error *e) {
         const ContainerSpec *spec = (*call)->request.spec;
-        _cleanup_free_ char *path = strf("%s/%s", supervisor->cgroup_parent, spec->id);
+        _cleanup_free_ char *path = strf("%s/%s", supervisor->options.cgroup_parent, spec->id);
         Container *container;
         int r;
 

@@ -193,3 +193,30 @@ void logfile_write(LogFile *log, const char *stream, const char *data, size_t si
         }
         flush(log, filled, payload);
 }
+
+int logfile_save(const LogFile *log, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object();
+
+        if (!json)
+                return -ENOMEM;
+        TRY(json_add_u64(json, "max-size", log->max_size));
+        TRY(json_add_u64(json, "dropped", log->dropped));
+        *ret = TAKE_PTR(json);
+        return 0;
+}
+
+int logfile_load(int dir, Json *json, LogFile **ret, Error *e) {
+        uint64_t max_size = 0, dropped = 0;
+        int r;
+
+        r = json_get_u64(json, "max-size", &max_size);
+        if (r >= 0)
+                r = json_get_u64(json, "dropped", &dropped);
+        if (r < 0) {
+                safe_close(dir);
+                return error_set(e, r, "log", "reading the state of the container's log");
+        }
+        TRY(logfile_open(dir, max_size, ret, e));
+        (*ret)->dropped = dropped;
+        return 0;
+}

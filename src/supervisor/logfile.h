@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "shared/error.h"
+#include "shared/json.h"
 
 typedef struct LogFile LogFile;
 
@@ -26,3 +27,7 @@ DEFINE_CLEANUP(LogFile *, logfile_free)
  * and counted: a note about it comes into the log as soon as it can be written again. Never
  * fails. */
 void logfile_write(LogFile *log, const char *stream, const char *data, size_t size);
+
+/* To and from the program that takes our place: but for the directory, as logfile_open(). */
+int logfile_save(const LogFile *log, Json **ret);
+int logfile_load(int dir, Json *json, LogFile **ret, Error *e);

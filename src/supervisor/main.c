@@ -14,12 +14,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/record.h"
 #include "supervisor/request.h"
-
-typedef struct Options {
-        const char *state_dir;
-        const char *runtime_dir;
-        const char *cgroup_parent;
-} Options;
+#include "supervisor/upgrade.h"
 
 static void print_help(void) {
         printf("mydocker-supervisor [OPTION…]\n\n"
@@ -31,8 +26,34 @@ static void print_help(void) {
                "      --version             show the version\n");
 }
 
-/* Return: 1 to go on, 0 to exit successfully, or -EINVAL. */
-static int parse_options(int argc, char **argv, Options *options) {
+static void options_done(SupervisorOptions *options) {
+        free(options->program);
+        free(options->state_dir);
+        free(options->runtime_dir);
+        free(options->cgroup_parent);
+}
+
+/* The working directory is another later. Return: 0 or a negative errno. */
+static int set_path(char **option, const char *path) {
+        _cleanup_free_ char *dir = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
+        char *absolute = dir ? strf("%s%s%s", dir, *dir ? "/" : "", path) : NULL;
+
+        if (!absolute)
+                return dir ? -ENOMEM : -errno;
+        free(*option);
+        *option = absolute;
+        return 0;
+}
+
+static int set_defaults(SupervisorOptions *options, const char *program) {
+        TRY(set_path(&options->program, program));
+        TRY(set_path(&options->state_dir, STATE_DIR));
+        TRY(set_path(&options->runtime_dir, RUNTIME_DIR));
+        return free_and_strdup(&options->cgroup_parent, "/mydocker");
+}
+
+/* Return: 1 to go on, 0 to exit successfully, or a negative errno. */
+static int parse_options(int argc, char **argv, SupervisorOptions *options) {
         enum {
                 OPTION_STATE_DIR = 256,
                 OPTION_RUNTIME_DIR,
@@ -49,16 +70,17 @@ static int parse_options(int argc, char **argv, Options *options) {
         };
         int c;
 
+        TRY(set_defaults(options, argv[0]));
         while ((c = getopt_long(argc, argv, "h", table, NULL)) >= 0)
                 switch (c) {
                 case OPTION_STATE_DIR:
-                        options->state_dir = optarg;
+                        TRY(set_path(&options->state_dir, optarg));
                         break;
                 case OPTION_RUNTIME_DIR:
-                        options->runtime_dir = optarg;
+                        TRY(set_path(&options->runtime_dir, optarg));
                         break;
                 case OPTION_CGROUP_PARENT:
-                        options->cgroup_parent = optarg;
+                        TRY(free_and_strdup(&options->cgroup_parent, optarg));
                         break;
                 case OPTION_VERSION:
                         printf("mydocker-supervisor " PACKAGE_VERSION "\n");
@@ -83,6 +105,36 @@ static int open_dir(const char *path, int *ret, Error *e) {
         return 0;
 }
 
+/* Two supervisors on the same files would each clear away what belongs to the other. The lock lasts
+ * as long as the process. */
+static int take_lock(int dir, Error *e) {
+        if (flock(dir, LOCK_EX | LOCK_NB) < 0)
+                return error_set(e, errno, "setup",
+                                 "another supervisor uses this runtime directory");
+        return 0;
+}
+
+/* The lock on it belongs to the descriptor, which the program before may have left us. */
+static int open_runtime_dir(Supervisor *supervisor, Error *e) {
+        int r = 0;
+
+        if (supervisor->state)
+                r = state_take_fd(supervisor->state, state_root(supervisor->state), "runtime-dir",
+                                  &supervisor->runtime_dir);
+        if (r <= 0)
+                TRY(open_dir(supervisor->options.runtime_dir, &supervisor->runtime_dir, e));
+        return take_lock(supervisor->runtime_dir, e);
+}
+
+static int make_cgroups(Supervisor *supervisor, Error *e) {
+        int lock = -EBADF;
+
+        if (supervisor->state)
+                (void)state_take_fd(supervisor->state, state_root(supervisor->state), "cgroup-lock",
+                                    &lock);
+        return cgroup_tree_new(supervisor->options.cgroup_parent, lock, &supervisor->cgroups, e);
+}
+
 /* A directory of records. */
 static int open_sub_dir(int dir, const char *name, int *ret, Error *e) {
         int r;
@@ -92,15 +144,6 @@ static int open_sub_dir(int dir, const char *name, int *ret, Error *e) {
                 return error_set(e, *ret, "setup", "opening directory %s", name);
         r = fd_remove_temporary_files(*ret);
         return r < 0 ? error_set(e, r, "setup", "tidying directory %s", name) : 0;
-}
-
-/* Two supervisors on the same files would each clear away what belongs to the other. The lock lasts
- * as long as the process. */
-static int take_lock(int dir, Error *e) {
-        if (flock(dir, LOCK_EX | LOCK_NB) < 0)
-                return error_set(e, errno, "setup",
-                                 "another supervisor uses this runtime directory");
-        return 0;
 }
 
 /* Each container takes about ten descriptors. Its processes get limits of their own. */
@@ -115,9 +158,16 @@ static int raise_descriptor_limit(Error *e) {
         return 0;
 }
 
-static int set_up(Supervisor *supervisor, const Options *options, Error *e) {
+static int set_up(Supervisor *supervisor, Error *e) {
+        const SupervisorOptions *options = &supervisor->options;
+        const ServerConfig server = {
+                .handler = request_handle,
+                .closed = request_connection_closed,
+                .data = supervisor,
+        };
         int r;
 
+        upgrade_receive(supervisor);
         r = event_loop_new(&supervisor->loop);
         if (r >= 0)
                 r = reaper_new(supervisor->loop, &supervisor->reaper);
@@ -125,18 +175,18 @@ static int set_up(Supervisor *supervisor, const Options *options, Error *e) {
                 return error_set(e, r, "setup", "making the event loop");
         TRY(raise_descriptor_limit(e));
         TRY(open_dir(options->state_dir, &supervisor->state_dir, e));
-        TRY(open_dir(options->runtime_dir, &supervisor->runtime_dir, e));
-        TRY(take_lock(supervisor->runtime_dir, e));
+        TRY(open_runtime_dir(supervisor, e));
         TRY(open_sub_dir(supervisor->runtime_dir, "state", &supervisor->records, e));
         TRY(open_sub_dir(supervisor->runtime_dir, "exits", &supervisor->exit_records, e));
-        TRY(runtime_new(options->state_dir, -EBADF, &supervisor->runtime, e));
+        TRY(runtime_new(options->state_dir, &supervisor->runtime, e));
         TRY(runtime_prune_mounts(supervisor->runtime,
                                  (const char *const[]){options->runtime_dir, NULL}, e));
-        supervisor->cgroup_parent = options->cgroup_parent;
-        TRY(cgroup_tree_new(options->cgroup_parent, &supervisor->cgroups, e));
+        TRY(make_cgroups(supervisor, e));
+        upgrade_load_containers(supervisor);
         TRY(record_adopt(supervisor, e));
-        return server_new(supervisor->loop, supervisor->runtime_dir, request_handle,
-                          request_connection_closed, supervisor, &supervisor->server, e);
+        TRY(upgrade_load_server(supervisor, &server, e));
+        upgrade_finish(supervisor);
+        return 0;
 }
 
 /* Containers are left alone. */
@@ -147,6 +197,9 @@ static void tear_down(Supervisor *supervisor) {
         LIST_FOREACH(container, supervisor->list, containers)
         container_free(container, false);
         map_done(&supervisor->containers);
+        event_timer_cancel(&supervisor->upgrade);
+        event_timer_cancel(&supervisor->strangers);
+        state_free(supervisor->state);
         reaper_free(supervisor->reaper);
         cgroup_tree_free(supervisor->cgroups);
         runtime_free(supervisor->runtime);
@@ -157,36 +210,76 @@ static void tear_down(Supervisor *supervisor) {
         safe_close(supervisor->state_dir);
 }
 
-static void on_signal(void *data, uint32_t events) {
-        Supervisor *supervisor = data;
+typedef struct Signals {
+        Supervisor *supervisor;
+        int fd;
+        EventSource source;
+} Signals;
 
+static void on_signal(void *data, uint32_t events) {
+        Signals *signals = data;
+        struct signalfd_siginfo info;
+
+        if (read(signals->fd, &info, sizeof(info)) < (ssize_t)sizeof(info))
+                return;
+        if (info.ssi_signo == SIGHUP) {
+                upgrade_begin(signals->supervisor);
+                return;
+        }
         log_info("Stopping, containers go on");
-        event_loop_stop(supervisor->loop);
+        event_loop_stop(signals->supervisor->loop);
+}
+
+static int watch_signals(Signals *signals, Error *e) {
+        sigset_t set;
+        int r;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return error_set(e, errno, "setup", "blocking signals");
+        signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        r = signals->fd < 0 ? -errno :
+                              event_source_add(signals->supervisor->loop, &signals->source,
+                                               signals->fd, EPOLLIN, on_signal, signals);
+        return r < 0 ? error_set(e, r, "setup", "watching for signals") : 0;
 }
 
 static int run(Supervisor *supervisor, Error *e) {
-        _cleanup_close_ int fd = -EBADF;
-        EventSource source = {};
+        Signals signals = {.supervisor = supervisor, .fd = -EBADF};
         Watchdog watchdog = {};
-        sigset_t signals;
         int r;
 
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigaddset(&signals, SIGINT);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                return error_set(e, errno, "setup", "blocking signals");
-        fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-        r = fd < 0 ?
-                    -errno :
-                    event_source_add(supervisor->loop, &source, fd, EPOLLIN, on_signal, supervisor);
-        if (r < 0)
-                return error_set(e, r, "setup", "watching for signals");
-        notify_ready(supervisor->loop, &watchdog);
-        r = event_loop_run(supervisor->loop);
+        r = watch_signals(&signals, e);
+        if (r >= 0) {
+                notify_ready(supervisor->loop, &watchdog);
+                r = event_loop_run(supervisor->loop);
+                if (r < 0)
+                        error_set(e, r, "setup", "waiting for events");
+        }
         event_timer_cancel(&watchdog.timer);
-        event_source_remove(&source);
-        return r < 0 ? error_set(e, r, "setup", "waiting for events") : 0;
+        event_source_remove(&signals.source);
+        safe_close(signals.fd);
+        return r;
+}
+
+/* Return: 0 or a negative errno. */
+static int supervise(Supervisor *supervisor, char **argv, Error *e) {
+        int r;
+
+        if (geteuid() != 0)
+                return error_set(e, EPERM, "setup", "the supervisor has to be started by root");
+        TRY(runtime_seal_self(argv, environ, e));
+        umask(0022);
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN); /* until it is watched */
+        r = set_up(supervisor, e);
+        if (r >= 0)
+                r = run(supervisor, e);
+        tear_down(supervisor);
+        return r;
 }
 
 int main(int argc, char **argv) {
@@ -196,33 +289,15 @@ int main(int argc, char **argv) {
                 .records = -EBADF,
                 .exit_records = -EBADF,
         };
-        Options options = {
-                .state_dir = STATE_DIR,
-                .runtime_dir = RUNTIME_DIR,
-                .cgroup_parent = "/mydocker",
-        };
         Error e = ERROR_INIT;
-        int r;
+        int status, r;
 
-        r = parse_options(argc, argv, &options);
-        if (r <= 0)
-                return r < 0 ? 2 : 0;
-        if (geteuid() != 0) {
-                log_error("The supervisor has to be started by root");
-                return 1;
-        }
-        if (runtime_seal_self(argv, environ, &e) < 0) {
-                log_error_object(LOG_ERR, &e, "Can't start");
-                return 1;
-        }
-        umask(0022);
-        signal(SIGPIPE, SIG_IGN);
-        signal(SIGHUP, SIG_IGN);
-        r = set_up(&supervisor, &options, &e);
-        if (r >= 0)
-                r = run(&supervisor, &e);
-        if (r < 0)
+        r = parse_options(argc, argv, &supervisor.options);
+        status = r < 0 ? 2 : 0;
+        if (r > 0 && supervise(&supervisor, argv, &e) < 0) {
                 log_error_object(LOG_ERR, &e, "Can't go on");
-        tear_down(&supervisor);
-        return r < 0 ? 1 : 0;
+                status = 1;
+        }
+        options_done(&supervisor.options);
+        return status;
 }

@@ -11,7 +11,7 @@
 #include "shared/strutil.h"
 #include "supervisor/notify.h"
 
-static void notify(const char *state) {
+void notify(const char *state) {
         const char *path = getenv("NOTIFY_SOCKET");
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         _cleanup_close_ int fd = -EBADF;

@@ -12,6 +12,9 @@ typedef struct Watchdog {
         uint64_t msec;
 } Watchdog;
 
-/* Tells the service manager, if there is one, that we are ready, and if it has a watchdog, twice in its interval
- * that we live; until the timer is cancelled. */
+/* Tells the service manager, if there is one, in the words of sd_notify(3). */
+void notify(const char *state);
+
+/* Tells it that we are ready, and if it has a watchdog, twice in its interval that we live; until the
+ * timer is cancelled. */
 void notify_ready(EventLoop *loop, Watchdog *watchdog);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "shared/fd.h"
 #include "shared/log.h"
+#include "supervisor/client.h"
 #include "supervisor/output.h"
 
 /* One for all, since only one output is read at a time. */
@@ -12,11 +11,6 @@ static char buffer[64 * 1024];
 
 /* Reads before the other sources get their turn. */
 #define BURST 8
-
-/* Bytes that a client may be behind before the process has to wait for it, and in all (what is
- * there when a process ends is read without waiting). */
-#define BACKLOG_PAUSE (256 * 1024)
-#define BACKLOG_MAX (4 * 1024 * 1024)
 
 #define INPUT_SIZE 4096
 
@@ -26,22 +20,6 @@ static char buffer[64 * 1024];
 /* For how long a client that takes nothing is waited for; and when all is over but for its backlog. */
 #define STALL_MSEC 1000
 #define LAST_STALL_MSEC 5000
-
-#define NOTE_MAX 96
-
-typedef struct Client Client;
-struct Client {
-        Output *output;
-        int fd;
-        EventSource source;
-        char *backlog;
-        size_t n_backlog;
-        bool moved;        /* it has taken something since the wait began */
-        bool lagging;      /* misses what comes until the backlog is empty */
-        uint64_t missed;   /* bytes, which it has to be told */
-        bool input_closed; /* it has said all it wants to say */
-        LIST_LINKS(Client) clients;
-};
 
 struct Output {
         EventLoop *loop;
@@ -56,7 +34,11 @@ struct Output {
         /* Typed, but not yet taken by the terminal; NULL without one. */
         char *input;
         size_t n_input;
+        LIST_LINKS(Output) outputs;
 };
+
+/* Those that belong to nobody else any more. */
+static Output *released;
 
 static bool is_waiting(const Output *output) {
         return output->paused || output->journal_full;
@@ -71,24 +53,20 @@ static void update_source(Output *output) {
 
 static void update_client(Client *client) {
         const Output *output = client->output;
-        bool input = output->config.terminal && !output->ended && !client->input_closed &&
-                     output->n_input == 0;
 
-        event_source_set(&client->source,
-                         (input ? EPOLLIN : 0) | (client->n_backlog > 0 ? EPOLLOUT : 0));
+        client_update(client, output->config.terminal && !output->ended && output->n_input == 0);
 }
 
-static void client_free(Client *client) {
+static void drop_client(Client *client) {
         LIST_REMOVE(client->output->clients, client, clients);
-        event_source_remove(&client->source);
-        safe_close(client->fd);
-        free(client->backlog);
-        free(client);
+        client_free(client);
 }
 
 static void output_free(Output *output) {
         LIST_FOREACH(client, output->clients, clients)
-        client_free(client);
+        drop_client(client);
+        if (output->released)
+                LIST_REMOVE(released, output, outputs);
         event_timer_cancel(&output->stall);
         event_source_remove(&output->source);
         safe_close(output->config.fd);
@@ -97,9 +75,7 @@ static void output_free(Output *output) {
         free(output);
 }
 
-static bool is_behind(const Client *client) {
-        return client->n_backlog > BACKLOG_PAUSE && !client->lagging;
-}
+DEFINE_CLEANUP(Output *, output_free)
 
 static void check_pause(Output *output);
 
@@ -111,8 +87,8 @@ static void on_stall(void *data) {
         if (client->moved)
                 client->moved = false;
         else if (output->released)
-                client_free(client);
-        else if (is_behind(client))
+                drop_client(client);
+        else if (client_is_behind(client))
                 client->lagging = true;
         if (!output->released) {
                 output->paused = false;
@@ -129,7 +105,7 @@ static void check_pause(Output *output) {
         bool behind = false;
 
         LIST_FOREACH(client, output->clients, clients)
-        if (is_behind(client))
+        if (client_is_behind(client))
                 behind = true;
         if (output->ended || behind == output->paused)
                 return;
@@ -145,7 +121,7 @@ static void check_pause(Output *output) {
 static void finish_clients(Output *output) {
         LIST_FOREACH(client, output->clients, clients)
         if (client->n_backlog == 0)
-                client_free(client);
+                drop_client(client);
         else
                 update_client(client);
         if (output->released && !output->clients)
@@ -164,59 +140,6 @@ static void end_output(Output *output) {
         finish_clients(output);
 }
 
-static int append_backlog(Client *client, const char *data, size_t size) {
-        char *grown;
-
-        if (client->n_backlog + size > BACKLOG_MAX)
-                return -ENOBUFS;
-        grown = realloc(client->backlog, client->n_backlog + size);
-        if (!grown)
-                return -ENOMEM;
-        memcpy(grown + client->n_backlog, data, size);
-        client->backlog = grown;
-        client->n_backlog += size;
-        return 0;
-}
-
-/* Writes as much as goes without waiting. Return: how much, or a negative errno when the client has
- * gone. */
-static ssize_t write_some(int fd, const char *data, size_t size) {
-        size_t done = 0;
-
-        while (done < size) {
-                ssize_t n = write(fd, data + done, size - done);
-
-                if (n < 0 && errno == EAGAIN)
-                        break;
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                done += MAX(n, 0);
-        }
-        return (ssize_t)done;
-}
-
-static void send_to_client(Client *client, const char *data, size_t size) {
-        ssize_t n = 0;
-
-        if (client->n_backlog == 0)
-                n = write_some(client->fd, data, size);
-        else if (client->lagging) {
-                client->missed += size;
-                return;
-        }
-        if (n < 0) {
-                client_free(client);
-                return;
-        }
-        if ((size_t)n == size)
-                return;
-        if (append_backlog(client, data + n, size - n) < 0) {
-                client->lagging = true;
-                client->missed += size - n;
-        }
-        update_client(client);
-}
-
 static void deliver(Output *output, const char *data, size_t size) {
         if (output->config.log)
                 logfile_write(output->config.log, output->config.stream, data, size);
@@ -227,7 +150,10 @@ static void deliver(Output *output, const char *data, size_t size) {
         if (!output->clients)
                 return;
         LIST_FOREACH(client, output->clients, clients)
-        send_to_client(client, data, size);
+        if (client_send(client, data, size) < 0)
+                drop_client(client);
+        else if (client->n_backlog > 0)
+                update_client(client);
         check_pause(output);
 }
 
@@ -291,41 +217,19 @@ static void read_input(Client *client) {
                 client->input_closed = true;
                 update_client(client);
         } else if (errno != EAGAIN && errno != EINTR)
-                client_free(client);
+                drop_client(client);
 }
 
-/* Tells a client what it lacks. A terminal's soon shows something else anyway. Return: whether there is something to
- * tell. */
-static bool note_missed(Client *client) {
-        char note[NOTE_MAX];
-        int n = snprintf(note, sizeof(note),
-                         "\n[mydocker: %" PRIu64 " bytes of output were not taken in time]\n",
-                         client->missed);
-
-        if (client->missed == 0 || client->output->config.terminal)
-                return false;
-        client->missed = 0;
-        return append_backlog(client, note, n) >= 0;
-}
-
-/* Return: whether the client is still there. */
+/* A terminal's client isn't told what it lacks: it soon shows something else anyway. Return: whether the client is still
+ * there. */
 static bool flush_backlog(Client *client) {
-        ssize_t n = write_some(client->fd, client->backlog, client->n_backlog);
+        int r = client_flush(client, !client->output->config.terminal);
 
-        if (n < 0) {
-                client_free(client);
-                return false;
-        }
-        client->n_backlog -= n;
-        memmove(client->backlog, client->backlog + n, client->n_backlog);
-        client->moved = client->moved || n > 0;
-        if (client->n_backlog > 0 || note_missed(client))
-                return true;
-        free(client->backlog);
-        client->backlog = NULL;
-        client->lagging = false;
-        update_client(client);
-        return true;
+        if (r < 0)
+                drop_client(client);
+        else if (r > 0)
+                update_client(client);
+        return r >= 0;
 }
 
 static void on_client(void *data, uint32_t events) {
@@ -338,7 +242,7 @@ static void on_client(void *data, uint32_t events) {
         if (there && (events & EPOLLIN) && output->n_input == 0 && !client->input_closed)
                 read_input(client);
         else if (there && (events & (EPOLLHUP | EPOLLERR)))
-                client_free(client);
+                drop_client(client);
         if (output->ended)
                 finish_clients(output);
         else
@@ -363,22 +267,38 @@ static int open_journal(Output *output) {
         return journal_new(output->loop, &config, &output->journal);
 }
 
-int output_new(EventLoop *loop, const OutputConfig *config, Output **ret) {
+/* Without a descriptor it has ended. */
+static int make(EventLoop *loop, const OutputConfig *config, Output **ret) {
         Output *output = calloc(1, sizeof(Output));
-        int r;
+        int r = 0;
 
         if (!output) {
                 safe_close(config->fd);
                 return -ENOMEM;
         }
-        *output = (Output){.loop = loop, .config = *config};
+        *output = (Output){.loop = loop, .config = *config, .ended = config->fd < 0};
         if (config->terminal)
                 output->input = malloc(INPUT_SIZE);
-        r = config->terminal && !output->input ? -ENOMEM : fd_set_nonblock(config->fd, true);
-        if (r >= 0)
-                r = open_journal(output);
-        if (r >= 0)
+        if (config->terminal && !output->input)
+                r = -ENOMEM;
+        if (r >= 0 && !output->ended)
+                r = fd_set_nonblock(config->fd, true);
+        if (r >= 0 && !output->ended)
                 r = event_source_add(loop, &output->source, config->fd, EPOLLIN, on_source, output);
+        if (r < 0) {
+                output_free(output);
+                return r;
+        }
+        *ret = output;
+        return 0;
+}
+
+int output_new(EventLoop *loop, const OutputConfig *config, Output **ret) {
+        Output *output;
+        int r;
+
+        TRY(make(loop, config, &output));
+        r = open_journal(output);
         if (r < 0) {
                 output_free(output);
                 return r;
@@ -395,22 +315,14 @@ int output_attach(Output *output, int fd) {
         LIST_FOREACH(other, output->clients, clients)
         n++;
         r = n < CLIENTS_MAX ? fd_set_nonblock(fd, true) : -EUSERS;
-        if (r >= 0) {
-                client = calloc(1, sizeof(Client));
-                r = client ? 0 : -ENOMEM;
+        if (r < 0 || output->ended) {
+                safe_close(fd);
+                return r;
         }
-        if (r >= 0 && !output->ended) {
-                *client = (Client){.output = output, .fd = fd};
-                r = event_source_add(output->loop, &client->source, fd, 0, on_client, client);
-                if (r >= 0) {
-                        LIST_PREPEND(output->clients, client, clients);
-                        update_client(client);
-                        return 0;
-                }
-        }
-        free(client);
-        safe_close(fd);
-        return r;
+        TRY(client_new(output, output->loop, fd, on_client, &client));
+        LIST_PREPEND(output->clients, client, clients);
+        update_client(client);
+        return 0;
 }
 
 bool output_drain(Output *output) {
@@ -430,15 +342,134 @@ uint64_t output_inode(const Output *output) {
         return output->ended || fstat(output->config.fd, &st) < 0 ? 0 : st.st_ino;
 }
 
+static void release(Output *output) {
+        output->released = true;
+        LIST_PREPEND(released, output, outputs);
+        if (output->clients)
+                event_timer_set(output->loop, &output->stall, LAST_STALL_MSEC, on_stall, output);
+        else
+                output_free(output);
+}
+
 Output *output_release(Output *output) {
         if (!output)
                 return NULL;
         end_output(output);
         output->config.log = NULL;
-        output->released = true;
-        if (output->clients)
-                event_timer_set(output->loop, &output->stall, LAST_STALL_MSEC, on_stall, output);
-        else
-                output_free(output);
+        release(output);
         return NULL;
+}
+
+int output_save(const Output *output, State *state, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object(), *clients = json_object_new_array();
+        Json *item;
+
+        if (!json || !clients)
+                return -ENOMEM;
+        TRY(state_add_fd(state, json, "fd", output->config.fd));
+        TRY(json_add_bool(json, "terminal", output->config.terminal));
+        TRY(state_add_bytes(state, json, "input", output->input, output->n_input));
+        LIST_FOREACH(client, output->clients, clients) {
+                TRY(client_save(client, state, &item));
+                TRY(json_append(clients, item));
+        }
+        TRY(json_add(json, "clients", TAKE_PTR(clients)));
+        if (output->journal) {
+                TRY(journal_save(output->journal, state, &item));
+                TRY(json_add(json, "journal", item));
+        }
+        *ret = TAKE_PTR(json);
+        return 0;
+}
+
+int outputs_save_released(State *state, Json **ret) {
+        _cleanup_json_ Json *array = json_object_new_array();
+
+        if (!array)
+                return -ENOMEM;
+        LIST_FOREACH(output, released, outputs) {
+                Json *item;
+
+                TRY(output_save(output, state, &item));
+                TRY(json_append(array, item));
+        }
+        *ret = TAKE_PTR(array);
+        return 0;
+}
+
+static int load_clients(Output *output, State *state, Json *json) {
+        Json *clients;
+        int r = json_get_array(json, "clients", &clients);
+
+        for (size_t i = 0; r > 0 && i < json_object_array_length(clients); i++) {
+                Client *client;
+
+                TRY(client_load(output, output->loop, on_client, state,
+                                json_object_array_get_idx(clients, i), &client));
+                LIST_PREPEND(output->clients, client, clients);
+        }
+        return r;
+}
+
+static int load_input(Output *output, const State *state, Json *json) {
+        _cleanup_free_ char *input = NULL;
+        size_t n = 0;
+
+        if (!output->input)
+                return 0;
+        TRY(state_get_bytes(state, json, "input", INPUT_SIZE, &input, &n));
+        memcpy(output->input, input ?: "", n);
+        output->n_input = n;
+        return 0;
+}
+
+/* The rest, once it reads. */
+static int load(Output *output, State *state, Json *json) {
+        Json *journal;
+        int r;
+
+        TRY(load_input(output, state, json));
+        r = json_get_object(json, "journal", &journal);
+        if (r > 0)
+                r = journal_load(output->loop, state, journal, on_journal_ready, output,
+                                 &output->journal);
+        if (r < 0)
+                return r;
+        output->journal_full = output->journal && journal_is_full(output->journal);
+        TRY(load_clients(output, state, json));
+        LIST_FOREACH(client, output->clients, clients)
+        update_client(client);
+        check_pause(output);
+        update_source(output);
+        return 0;
+}
+
+int output_load(EventLoop *loop, const OutputConfig *config, State *state, Json *json,
+                Output **ret) {
+        _cleanup_(output_freep) Output *output = NULL;
+        OutputConfig loaded = *config;
+        int r;
+
+        r = state_take_fd(state, json, "fd", &loaded.fd);
+        if (r >= 0)
+                r = json_get_bool(json, "terminal", &loaded.terminal);
+        if (r < 0) {
+                safe_close(loaded.fd);
+                return r;
+        }
+        TRY(make(loop, &loaded, &output));
+        TRY(load(output, state, json));
+        *ret = TAKE_PTR(output);
+        return 0;
+}
+
+int outputs_load_released(EventLoop *loop, State *state, Json *array) {
+        for (size_t i = 0; i < json_object_array_length(array); i++) {
+                Output *output;
+
+                TRY(output_load(loop, &(OutputConfig){.fd = -EBADF}, state,
+                                json_object_array_get_idx(array, i), &output));
+                release(output);
+        }
+        return 0;
 }

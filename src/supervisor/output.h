@@ -13,6 +13,7 @@
 #include "supervisor/event.h"
 #include "supervisor/journal.h"
 #include "supervisor/logfile.h"
+#include "supervisor/state.h"
 
 typedef struct Output Output;
 
@@ -45,3 +46,14 @@ uint64_t output_inode(const Output *output);
 /* Gives it up. Nothing is read any more; clients get what they haven't yet, which doesn't need the
  * caller. Return: NULL. */
 Output *output_release(Output *output);
+
+/* To and from the program that takes our place: with clients, what they have not got yet, and the journal; not with the
+ * log. Return: 0 or a negative errno. */
+int output_save(const Output *output, State *state, Json **ret);
+/* `config` as for output_new(), but for the descriptor, terminal and journal. */
+int output_load(EventLoop *loop, const OutputConfig *config, State *state, Json *json,
+                Output **ret);
+
+/* The same for all that were given up, as arrays. */
+int outputs_save_released(State *state, Json **ret);
+int outputs_load_released(EventLoop *loop, State *state, Json *array);

@@ -63,6 +63,16 @@ int request_freeze(Supervisor *supervisor, Call **call, Error *e) {
         return 0;
 }
 
+static void cancel_freeze(Container *container) {
+        Error canceled = ERROR_INIT;
+
+        if (!container->freeze_call)
+                return;
+        error_set(&canceled, ECANCELED, "container", "the container was resumed");
+        event_timer_cancel(&container->freeze_timer);
+        call_fail(TAKE_PTR(container->freeze_call), &canceled);
+}
+
 int request_thaw(Supervisor *supervisor, Call **call, Error *e) {
         Container *container = container_find(supervisor, (*call)->request.container, e);
 
@@ -70,12 +80,13 @@ int request_thaw(Supervisor *supervisor, Call **call, Error *e) {
                 return -e->number;
         TRY(cgroup_thaw(container->cgroup, e));
         container->frozen = false;
-        if (container->freeze_call) {
-                Error canceled = ERROR_INIT;
-
-                error_set(&canceled, ECANCELED, "container", "the container was resumed");
-                event_timer_cancel(&container->freeze_timer);
-                call_fail(TAKE_PTR(container->freeze_call), &canceled);
-        }
+        cancel_freeze(container);
         return 0;
+}
+
+void pause_give_up(Container *container) {
+        if (!container->freeze_call)
+                return;
+        (void)cgroup_thaw(container->cgroup, NULL);
+        cancel_freeze(container);
 }

@@ -8,3 +8,6 @@
 /* Handlers as of server.h. */
 int request_freeze(Supervisor *supervisor, Call **call, Error *e);
 int request_thaw(Supervisor *supervisor, Call **call, Error *e);
+
+/* Gives up a pause that has no reply yet. */
+void pause_give_up(Container *container);

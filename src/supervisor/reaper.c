@@ -141,3 +141,28 @@ bool reaper_has(Reaper *reaper, const char *path) {
                 return !try_remove(corpse);
         return false;
 }
+
+int reaper_save(const Reaper *reaper, State *state, Json **ret) {
+        _cleanup_json_ Json *array = json_object_new_array();
+
+        if (!array)
+                return -ENOMEM;
+        LIST_FOREACH(holder, reaper->holders, holders) {
+                Json *item = json_object_new_object();
+
+                TRY(json_append(array, item));
+                TRY(state_add_fd(state, item, "pidfd", holder->pidfd));
+        }
+        *ret = TAKE_PTR(array);
+        return 0;
+}
+
+int reaper_load(Reaper *reaper, State *state, Json *array) {
+        for (size_t i = 0; i < json_object_array_length(array); i++) {
+                int pidfd = -EBADF;
+
+                TRY(state_take_fd(state, json_object_array_get_idx(array, i), "pidfd", &pidfd));
+                reaper_watch(reaper, pidfd);
+        }
+        return 0;
+}

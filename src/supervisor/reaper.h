@@ -6,6 +6,7 @@
 
 #include "runtime/cgroup.h"
 #include "supervisor/event.h"
+#include "supervisor/state.h"
 
 typedef struct Reaper Reaper;
 
@@ -24,3 +25,8 @@ void reaper_watch(Reaper *reaper, int pidfd);
 
 /* Whether the group with this path is still to be removed; tries to do so first. */
 bool reaper_has(Reaper *reaper, const char *path);
+
+/* To and from the program that takes our place, as an array: what reaper_watch() was given. Groups are found again
+ * as those of containers that nobody knows. Return: 0 or a negative errno. */
+int reaper_save(const Reaper *reaper, State *state, Json **ret);
+int reaper_load(Reaper *reaper, State *state, Json *array);

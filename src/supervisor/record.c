@@ -244,6 +244,8 @@ static int adopt_one(Supervisor *supervisor, const char *name, Error *e) {
                 r = record_from_json(json, &record);
         if (r < 0)
                 return error_set(e, r, "adopt", "reading state/%s", name);
+        if (map_get(&supervisor->containers, record.id))
+                return 0;
         r = adopt_running(supervisor, &record, e);
         if (r != -ESRCH)
                 return r;

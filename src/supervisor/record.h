@@ -16,7 +16,7 @@ void record_remove(const Container *container);
 /* Writes the exit record of a container. Return: 0 or a negative errno. */
 int record_exit(const Supervisor *supervisor, const Event *event);
 
-/* Takes over the containers that another supervisor has left running, writes the exit records of
- * those that have ended meanwhile, and removes what else is left of them: control groups. Return: 0
- * or a negative errno. */
+/* Takes over the containers that another supervisor has left running and that aren't known yet, writes
+ * the exit records of those that have ended meanwhile, and removes what else is left of them: control
+ * groups. Return: 0 or a negative errno. */
 int record_adopt(Supervisor *supervisor, Error *e);

@@ -214,13 +214,12 @@ int request_handle(void *data, Call **call, Error *e) {
                        r;
 }
 
+/* 0: of any. */
 static bool is_of(const Call *call, uint64_t connection) {
-        return call && call->connection == connection;
+        return call && (connection == 0 || call->connection == connection);
 }
 
-void request_connection_closed(void *data, uint64_t connection) {
-        Supervisor *supervisor = data;
-
+static void give_up(Supervisor *supervisor, uint64_t connection) {
         LIST_FOREACH(container, supervisor->list, containers) {
                 if (is_of(container->call, connection) ||
                     (container->main && is_of(container->main->call, connection))) {
@@ -231,4 +230,14 @@ void request_connection_closed(void *data, uint64_t connection) {
                 if (is_of(process->call, connection))
                         process_free(process);
         }
+}
+
+void request_connection_closed(void *data, uint64_t connection) {
+        give_up(data, connection);
+}
+
+void request_give_up_all(Supervisor *supervisor) {
+        give_up(supervisor, 0);
+        LIST_FOREACH(container, supervisor->list, containers)
+        pause_give_up(container);
 }

@@ -11,3 +11,6 @@ int request_handle(void *data, Call **call, Error *e);
 /* The `closed` of the server: starts whose caller has gone are given up, since nobody would know of
  * the container. */
 void request_connection_closed(void *data, uint64_t connection);
+
+/* Gives up all starts, execs and pauses that have no reply yet. */
+void request_give_up_all(Supervisor *supervisor);

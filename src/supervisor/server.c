@@ -45,9 +45,8 @@ struct Server {
         size_t n_connections;
         uint64_t next_number;
         uint64_t subscriber;
-        ServerHandler handler;
-        void (*closed)(void *data, uint64_t connection);
-        void *data;
+        bool paused;
+        ServerConfig config;
 };
 
 static void packet_free(Packet *packet) {
@@ -69,7 +68,22 @@ static void connection_close(Connection *connection) {
         free(connection);
         if (server->subscriber == number)
                 server->subscriber = 0;
-        server->closed(server->data, number);
+        server->config.closed(server->config.data, number);
+}
+
+static void update_connection(Connection *connection) {
+        event_source_set(&connection->source, (connection->server->paused ? 0 : EPOLLIN) |
+                                                      (connection->first ? EPOLLOUT : 0));
+}
+
+static void append_packet(Connection *connection, Packet *packet) {
+        packet->packets.prev = connection->last;
+        if (connection->last)
+                connection->last->packets.next = packet;
+        else
+                connection->first = packet;
+        connection->last = packet;
+        connection->n_queued++;
 }
 
 /* Queues a packet; takes the descriptors when it succeeds. */
@@ -84,14 +98,8 @@ static int connection_queue(Connection *connection, Json *json, int *fds, size_t
         packet->json = json_object_get(json);
         memcpy(packet->fds, fds, n_fds * sizeof(int));
         packet->n_fds = n_fds;
-        packet->packets.prev = connection->last;
-        if (connection->last)
-                connection->last->packets.next = packet;
-        else
-                connection->first = packet;
-        connection->last = packet;
-        connection->n_queued++;
-        event_source_set(&connection->source, EPOLLIN | EPOLLOUT);
+        append_packet(connection, packet);
+        update_connection(connection);
         return 0;
 }
 
@@ -131,7 +139,7 @@ static int connection_flush(Connection *connection) {
                 connection->n_queued--;
                 packet_free(packet);
         }
-        event_source_set(&connection->source, EPOLLIN);
+        update_connection(connection);
         return 0;
 }
 
@@ -222,7 +230,7 @@ static void handle_call(Server *server, Call *call, int decoded) {
         else if (r < 0)
                 error_set(&e, r, "protocol", "the request can't be understood");
         else
-                r = server->handler(server->data, &call, &e);
+                r = server->config.handler(server->config.data, &call, &e);
         if (!call)
                 return;
         if (r < 0)
@@ -278,6 +286,26 @@ static int check_peer(int fd) {
         return ucred.uid == 0 ? 0 : -EPERM;
 }
 
+/* Takes `fd` when it succeeds. */
+static int enter_connection(Server *server, int fd, uint64_t number, Connection **ret) {
+        Connection *connection = calloc(1, sizeof(Connection));
+        int r;
+
+        if (!connection)
+                return -ENOMEM;
+        *connection = (Connection){.server = server, .fd = fd, .number = number};
+        r = event_source_add(server->loop, &connection->source, fd, EPOLLIN, on_connection,
+                             connection);
+        if (r < 0) {
+                free(connection);
+                return r;
+        }
+        LIST_PREPEND(server->connections, connection, connections);
+        server->n_connections++;
+        *ret = connection;
+        return 0;
+}
+
 static int add_connection(Server *server, int fd) {
         Connection *connection;
         int r;
@@ -289,19 +317,7 @@ static int add_connection(Server *server, int fd) {
                 return r;
         if (server->n_connections >= CONNECTIONS_MAX)
                 return -EUSERS;
-        connection = calloc(1, sizeof(Connection));
-        if (!connection)
-                return -ENOMEM;
-        *connection = (Connection){.server = server, .fd = fd, .number = ++server->next_number};
-        r = event_source_add(server->loop, &connection->source, fd, EPOLLIN, on_connection,
-                             connection);
-        if (r < 0) {
-                free(connection);
-                return r;
-        }
-        LIST_PREPEND(server->connections, connection, connections);
-        server->n_connections++;
-        return 0;
+        return enter_connection(server, fd, ++server->next_number, &connection);
 }
 
 static void on_listen(void *data, uint32_t events) {
@@ -342,22 +358,32 @@ static int listen_in(int runtime_dir) {
         return listen(fd, CONNECTIONS_MAX) < 0 ? -errno : TAKE_FD(fd);
 }
 
-int server_new(EventLoop *loop, int runtime_dir, ServerHandler handler,
-               void (*closed)(void *data, uint64_t connection), void *data, Server **ret,
-               Error *e) {
-        _cleanup_(server_freep) Server *server = calloc(1, sizeof(Server));
+/* Takes the listening socket, also on failure. */
+static int make(EventLoop *loop, const ServerConfig *config, int fd, Server **ret) {
+        Server *server = calloc(1, sizeof(Server));
         int r;
 
-        if (!server)
-                return error_oom(e);
-        *server = (Server){.loop = loop, .handler = handler, .closed = closed, .data = data};
-        r = server->fd = listen_in(runtime_dir);
-        if (r >= 0)
-                r = event_source_add(loop, &server->source, server->fd, EPOLLIN, on_listen, server);
-        if (r < 0)
-                return error_set(e, r, "server", "listening on %s", SUPERVISOR_SOCKET);
-        *ret = TAKE_PTR(server);
+        if (!server) {
+                safe_close(fd);
+                return -ENOMEM;
+        }
+        *server = (Server){.loop = loop, .config = *config, .fd = fd};
+        r = event_source_add(loop, &server->source, fd, EPOLLIN, on_listen, server);
+        if (r < 0) {
+                server_free(server);
+                return r;
+        }
+        *ret = server;
         return 0;
+}
+
+int server_new(EventLoop *loop, int runtime_dir, const ServerConfig *config, Server **ret,
+               Error *e) {
+        int fd = listen_in(runtime_dir), r = fd;
+
+        if (fd >= 0)
+                r = make(loop, config, fd, ret);
+        return r < 0 ? error_set(e, r, "server", "listening on %s", SUPERVISOR_SOCKET) : 0;
 }
 
 Server *server_free(Server *server) {
@@ -369,4 +395,124 @@ Server *server_free(Server *server) {
         safe_close(server->fd);
         free(server);
         return NULL;
+}
+
+void server_pause(Server *server, bool pause) {
+        server->paused = pause;
+        LIST_FOREACH(connection, server->connections, connections)
+        update_connection(connection);
+}
+
+static int save_packet(const Packet *packet, State *state, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object(), *fds = json_object_new_array();
+
+        if (!json || !fds)
+                return -ENOMEM;
+        TRY(json_add(json, "packet", json_object_get(packet->json)));
+        for (size_t i = 0; i < packet->n_fds; i++) {
+                Json *item = json_object_new_object();
+
+                TRY(json_append(fds, item));
+                TRY(state_add_fd(state, item, "fd", packet->fds[i]));
+        }
+        TRY(json_add(json, "fds", TAKE_PTR(fds)));
+        *ret = TAKE_PTR(json);
+        return 0;
+}
+
+static int save_connection(const Connection *connection, State *state, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object(), *queue = json_object_new_array();
+
+        if (!json || !queue)
+                return -ENOMEM;
+        TRY(state_add_fd(state, json, "fd", connection->fd));
+        TRY(json_add_u64(json, "number", connection->number));
+        LIST_FOREACH(packet, connection->first, packets) {
+                Json *item;
+
+                TRY(save_packet(packet, state, &item));
+                TRY(json_append(queue, item));
+        }
+        TRY(json_add(json, "queue", TAKE_PTR(queue)));
+        *ret = TAKE_PTR(json);
+        return 0;
+}
+
+int server_save(const Server *server, State *state, Json **ret) {
+        _cleanup_json_ Json *json = json_object_new_object(),
+                            *connections = json_object_new_array();
+
+        if (!json || !connections)
+                return -ENOMEM;
+        TRY(state_add_fd(state, json, "fd", server->fd));
+        TRY(json_add_u64(json, "next-number", server->next_number));
+        TRY(json_add_u64(json, "subscriber", server->subscriber));
+        LIST_FOREACH(connection, server->connections, connections) {
+                Json *item;
+
+                TRY(save_connection(connection, state, &item));
+                TRY(json_append(connections, item));
+        }
+        TRY(json_add(json, "connections", TAKE_PTR(connections)));
+        *ret = TAKE_PTR(json);
+        return 0;
+}
+
+static int load_packet(Connection *connection, State *state, Json *json) {
+        Packet *packet;
+        Json *content, *fds;
+        int r;
+
+        if (json_get_object(json, "packet", &content) <= 0 ||
+            json_get_array(json, "fds", &fds) <= 0 || json_object_array_length(fds) > FD_PASS_MAX)
+                return -EBADMSG;
+        packet = calloc(1, sizeof(Packet));
+        if (!packet)
+                return -ENOMEM;
+        packet->json = json_object_get(content);
+        append_packet(connection, packet);
+        for (size_t i = 0; i < json_object_array_length(fds); i++) {
+                r = state_take_fd(state, json_object_array_get_idx(fds, i), "fd", &packet->fds[i]);
+                if (r <= 0)
+                        return r < 0 ? r : -EBADMSG;
+                packet->n_fds++;
+        }
+        return 0;
+}
+
+static int load_connection(Server *server, State *state, Json *json) {
+        _cleanup_close_ int fd = -EBADF;
+        Connection *connection;
+        uint64_t number;
+        Json *queue;
+
+        if (state_take_fd(state, json, "fd", &fd) <= 0 ||
+            json_get_u64(json, "number", &number) <= 0 ||
+            json_get_array(json, "queue", &queue) <= 0)
+                return -EBADMSG;
+        TRY(enter_connection(server, fd, number, &connection));
+        TAKE_FD(fd);
+        for (size_t i = 0; i < json_object_array_length(queue); i++)
+                TRY(load_packet(connection, state, json_object_array_get_idx(queue, i)));
+        update_connection(connection);
+        return 0;
+}
+
+int server_load(EventLoop *loop, const ServerConfig *config, State *state, Json *json,
+                Server **ret) {
+        _cleanup_(server_freep) Server *server = NULL;
+        int fd = -EBADF;
+        Json *connections;
+
+        if (state_take_fd(state, json, "fd", &fd) <= 0)
+                return -EBADMSG;
+        TRY(make(loop, config, fd, &server));
+        if (json_get_u64(json, "next-number", &server->next_number) <= 0 ||
+            json_get_u64(json, "subscriber", &server->subscriber) <= 0 ||
+            json_get_array(json, "connections", &connections) <= 0)
+                return -EBADMSG;
+        for (size_t i = 0; i < json_object_array_length(connections); i++)
+                TRY(load_connection(server, state, json_object_array_get_idx(connections, i)));
+        *ret = TAKE_PTR(server);
+        return 0;
 }

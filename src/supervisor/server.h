@@ -8,6 +8,7 @@
 #include "protocol/message.h"
 #include "shared/fd.h"
 #include "supervisor/event.h"
+#include "supervisor/state.h"
 
 typedef struct Server Server;
 
@@ -28,10 +29,16 @@ typedef struct Call {
  * sent as the error. */
 typedef int (*ServerHandler)(void *data, Call **call, Error *e);
 
-/* Listens on SUPERVISOR_SOCKET in the directory `runtime_dir`. `closed` is called with the number
- * of a connection that has ended. Return: 0 or a negative errno. */
-int server_new(EventLoop *loop, int runtime_dir, ServerHandler handler,
-               void (*closed)(void *data, uint64_t connection), void *data, Server **ret, Error *e);
+typedef struct ServerConfig {
+        ServerHandler handler;
+        /* Called with the number of a connection that has ended. */
+        void (*closed)(void *data, uint64_t connection);
+        void *data;
+} ServerConfig;
+
+/* Listens on SUPERVISOR_SOCKET in the directory `runtime_dir`. Return: 0 or a negative errno. */
+int server_new(EventLoop *loop, int runtime_dir, const ServerConfig *config, Server **ret,
+               Error *e);
 /* Return: NULL. */
 Server *server_free(Server *server);
 DEFINE_CLEANUP(Server *, server_free)
@@ -51,3 +58,12 @@ void server_subscribe(Server *server, uint64_t connection);
 
 /* Sends an event to the subscriber, if there is one. */
 void server_send_event(Server *server, const Event *event);
+
+/* Hears no requests any more, or hears them again; replies and events are still sent. */
+void server_pause(Server *server, bool pause);
+
+/* To and from the program that takes our place: with all connections and what they have not got yet. Calls aren't
+ * saved. Return: 0 or a negative errno. */
+int server_save(const Server *server, State *state, Json **ret);
+int server_load(EventLoop *loop, const ServerConfig *config, State *state, Json *json,
+                Server **ret);

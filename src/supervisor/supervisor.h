@@ -17,19 +17,33 @@
 typedef struct Container Container;
 typedef struct Process Process;
 
+/* Absolute paths. */
+typedef struct SupervisorOptions {
+        char *program; /* what takes our place at an upgrade */
+        char *state_dir, *runtime_dir;
+        char *cgroup_parent;
+} SupervisorOptions;
+
 typedef struct Supervisor {
+        SupervisorOptions options;
         EventLoop *loop;
         Runtime *runtime;
         CgroupTree *cgroups;
         Reaper *reaper;
         Server *server;
-        const char *cgroup_parent;
         int state_dir;    /* STATE-DIR */
         int runtime_dir;  /* RUNTIME-DIR */
         int records;      /* RUNTIME-DIR/state */
         int exit_records; /* RUNTIME-DIR/exits */
         Map containers;   /* id → Container */
         Container *list;
+
+        /* An upgrade: that is waited for, the state that another program has left for us. */
+        EventTimer upgrade;
+        unsigned upgrade_waited;
+        State *state;
+        bool incomplete; /* not everything of it was taken over */
+        EventTimer strangers;
 } Supervisor;
 
 /* A process that this supervisor has made, or the main process of an adopted container. */

@@ -20,7 +20,8 @@ char test_dir[64] = "/tmp/test-supervisor-XXXXXX";
 int client_fds[FD_PASS_MAX];
 size_t client_n_fds;
 
-static const char *program;
+static const char *program, *original;
+static size_t installed_size;
 static char cgroup_parent[64];
 static pid_t supervisor;
 static int client = -EBADF;
@@ -61,7 +62,7 @@ static bool copy_busybox(void) {
 bool client_prepare(const char *path) {
         if (geteuid() != 0)
                 return false;
-        program = path;
+        program = original = path;
         CHECK(mkdtemp(test_dir));
         snprintf(cgroup_parent, sizeof(cgroup_parent), "/mydocker-test-supervisor-%d",
                  (int)getpid());
@@ -96,6 +97,55 @@ void client_clean_up(void) {
         }
 }
 
+const char *client_program(void) {
+        return program;
+}
+
+void client_install(const char *from, const char *to) {
+        static char copy[256];
+        static size_t count;
+        _cleanup_free_ char *data = NULL;
+        _cleanup_close_ int dir = open(test_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        size_t size, n = 0;
+        char *end;
+
+        CHECK(dir >= 0);
+        CHECK_INT(fd_read_file_at(AT_FDCWD, original, 1 << 28, &data, &size), 0);
+        end = data + size;
+        for (char *p = data; from && (p = memmem(p, end - p, from, strlen(from))); n++)
+                p = mempcpy(p, to, strlen(to));
+        CHECK(!from || n > 0);
+        /* Each has a size of its own, which tells what is executed; what follows a program's end is nothing. */
+        installed_size = size + ++count;
+        data = realloc(data, installed_size);
+        CHECK(data);
+        memset(data + size, 0, count);
+        CHECK_INT(fd_replace_file_at(dir, "supervisor", data, installed_size, false), 0);
+        CHECK_INT(fchmodat(dir, "supervisor", 0755, 0), 0);
+        snprintf(copy, sizeof(copy), "%s", in_dir("supervisor"));
+        program = copy;
+}
+
+void client_ask_upgrade(void) {
+        CHECK_INT(kill(supervisor, SIGHUP), 0);
+}
+
+void client_await_upgrade(void) {
+        char path[32], target[64] = "";
+        struct stat st = {};
+
+        snprintf(path, sizeof(path), "/proc/%d/exe", (int)supervisor);
+        for (int i = 0; i < 2000; i++, usleep(10000)) {
+                /* It goes on from a copy in memory. */
+                if (readlink(path, target, sizeof(target) - 1) > 0 &&
+                    strncmp(target, "/memfd:", 7) == 0 && stat(path, &st) == 0 &&
+                    (size_t)st.st_size == installed_size)
+                        return;
+        }
+        fprintf(stderr, "the upgrade didn't come: %s, %lld bytes\n", target, (long long)st.st_size);
+        abort();
+}
+
 int client_connect(void) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), r = -1;
@@ -112,9 +162,18 @@ int client_connect(void) {
         return fd;
 }
 
-pid_t client_start_supervisor(void) {
+void client_reconnect(void) {
         Reply reply;
 
+        safe_close(client);
+        client = client_connect();
+        CHECK_INT(message_socket_prepare(client), 0);
+        reply = client_ask(&(Request){.type = REQUEST_HELLO}, NULL, 0);
+        CHECK_INT(reply.error.number, 0);
+        reply_done(&reply);
+}
+
+pid_t client_start_supervisor(void) {
         supervisor = fork();
         CHECK(supervisor >= 0);
         if (supervisor == 0) {
@@ -129,11 +188,12 @@ pid_t client_start_supervisor(void) {
                 _exit(127);
         }
         n_events = 0;
-        client = client_connect();
-        CHECK_INT(message_socket_prepare(client), 0);
-        reply = client_ask(&(Request){.type = REQUEST_HELLO}, NULL, 0);
-        CHECK_INT(reply.error.number, 0);
-        reply_done(&reply);
+        client = -EBADF;
+        client_reconnect();
+        return supervisor;
+}
+
+pid_t client_supervisor(void) {
         return supervisor;
 }
 

@@ -17,10 +17,23 @@ bool client_prepare(const char *program);
 /* Removes all of it. */
 void client_clean_up(void);
 
-/* Starts the supervisor and connects to it; client_stop() ends it by this signal. */
+/* Lets the program under test be another copy of it in test_dir, in which each `from` is `to`, of the same length;
+ * NULL: as it is. */
+void client_install(const char *from, const char *to);
+/* The copy's path. */
+const char *client_program(void);
+/* Asks the supervisor to upgrade. */
+void client_ask_upgrade(void);
+/* Waits until it is the one that was installed last. */
+void client_await_upgrade(void);
+
+/* Starts the supervisor and connects to it; client_stop_supervisor() ends it by this signal. */
 pid_t client_start_supervisor(void);
+pid_t client_supervisor(void);
 void client_stop_supervisor(int signal);
 
+/* Connects anew after the supervisor has closed the connection. */
+void client_reconnect(void);
 /* Connects once more; returns the socket. */
 int client_connect(void);
 

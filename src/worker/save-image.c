@@ -127,16 +127,6 @@ static Json *new_string(char *text) {
         return json;
 }
 
-static int append(Json *array, Json *value) {
-        if (!value)
-                return -ENOMEM;
-        if (json_object_array_add(array, value) < 0) {
-                json_object_put(value);
-                return -ENOMEM;
-        }
-        return 0;
-}
-
 /* {"type":"layers","diff_ids":[…]} */
 static int make_rootfs(const Image *image, Json **ret) {
         _cleanup_json_ Json *rootfs = json_object_new_object();
@@ -149,7 +139,7 @@ static int make_rootfs(const Image *image, Json **ret) {
         TRY(json_add_string(rootfs, "type", "layers"));
         TRY(json_add(rootfs, "diff_ids", ids));
         for (size_t i = 0; i < image->n_layers; i++)
-                TRY(append(ids, new_string(prefixed(image->layers[i].digest))));
+                TRY(json_append(ids, new_string(prefixed(image->layers[i].digest))));
         *ret = TAKE_PTR(rootfs);
         return 0;
 }
@@ -192,7 +182,7 @@ static int make_manifest(const Image *image, Json **ret) {
         TRY(json_add(manifest, "layers", layers));
         for (size_t i = 0; i < image->n_layers; i++) {
                 TRY(make_descriptor(TYPE_LAYER, &image->layers[i], &descriptor));
-                TRY(append(layers, descriptor));
+                TRY(json_append(layers, descriptor));
         }
         *ret = TAKE_PTR(manifest);
         return 0;
@@ -211,7 +201,7 @@ static int make_index(const Image *image, const Part *manifest, Json **ret) {
         list = json_object_new_array();
         TRY(json_add(index, "manifests", list));
         TRY(make_descriptor(TYPE_MANIFEST, manifest, &descriptor));
-        TRY(append(list, descriptor));
+        TRY(json_append(list, descriptor));
         if (names && names[0]) {
                 annotations = json_object_new_object();
                 TRY(json_add(descriptor, "annotations", annotations));
@@ -260,10 +250,10 @@ static int make_docker_manifest(const Image *image, const char *config, Json **r
         tags = json_object_new_array();
         TRY(json_add(entry, "RepoTags", tags));
         for (char *const *name = image->job->order.names; name && *name; name++)
-                TRY(append(tags, json_object_new_string(*name)));
+                TRY(json_append(tags, json_object_new_string(*name)));
         for (size_t i = 0; i < image->n_layers; i++)
-                TRY(append(layers, new_string(strf("%s.tar", image->layers[i].digest))));
-        TRY(append(list, json_object_get(entry)));
+                TRY(json_append(layers, new_string(strf("%s.tar", image->layers[i].digest))));
+        TRY(json_append(list, json_object_get(entry)));
         *ret = TAKE_PTR(list);
         return 0;
 }
