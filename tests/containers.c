@@ -43,6 +43,16 @@ void container_remove(const char *path) {
         g_autoptr(GVariant) reply = bus_call(path, "Remove", "({'force': <true>},)");
 }
 
+char *container_find(const char *name) {
+        g_autoptr(GVariant) reply =
+                bus_try(bus, NULL, NULL, NULL, NULL, "GetContainer", "(%s,)", name);
+        char *path = NULL;
+
+        if (reply)
+                g_variant_get(reply, "(o)", &path);
+        return path;
+}
+
 int container_wait(const char *path) {
         g_autoptr(GVariant) reply = bus_call(path, "Wait", "(@a{sv} {},)");
         int status;

@@ -150,6 +150,8 @@ char *container_exec(const char *path, const char *command);
 /* Runs a command in a container of its own and returns what it printed; `status` may be NULL. */
 char *container_output(const char *options, const char *command, int *status);
 void container_remove(const char *path);
+/* The path of the one with this name, to be freed; NULL when there is none. */
+char *container_find(const char *name);
 /* Waits for its end. Return: its exit status. */
 int container_wait(const char *path);
 /* What it logged, without time, stream and tag, each line ended. Return: to be freed. */

@@ -79,16 +79,6 @@ static bool is_mounted(void) {
         return strstr(mounts, point);
 }
 
-static char *container_find(const char *name) {
-        g_autoptr(GVariant) reply =
-                bus_try(bus, NULL, NULL, NULL, NULL, "GetContainer", "(%s,)", name);
-        char *path = NULL;
-
-        if (reply)
-                g_variant_get(reply, "(o)", &path);
-        return path;
-}
-
 static GVariant *managed_objects(void) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GVariant) reply = g_dbus_connection_call_sync(

@@ -14,14 +14,6 @@
 #define MUCH (HARNESS_SANITIZED ? 8 : 64)
 #define COPIED (HARNESS_SANITIZED ? 2 : 8)
 
-static char *find_container(const char *name) {
-        g_autoptr(GVariant) reply = bus_call(NULL, "GetContainer", "(%s,)", name);
-        char *path;
-
-        g_variant_get(reply, "(o)", &path);
-        return path;
-}
-
 /* Without --rm the output is shown and logged; streams stay apart, the status is the command's. */
 static void test_logged_and_shown(void) {
         expect(3, "out\n", "err\n",
@@ -62,7 +54,7 @@ static void test_broken_pipe(void) {
         expect(0, "y\n141 0\n", "",
                "bash -c 'mydocker run --name endless busybox sh -c \"while :; do echo y; sleep 0.01; done\" | head -n 1; "
                "echo ${PIPESTATUS[*]}'");
-        path = find_container("endless");
+        path = container_find("endless");
         bus_check_property(path, "State", "'running'");
         container_remove(path);
 }
@@ -94,7 +86,7 @@ static void test_attach(void) {
 
         expect(0, NULL, "",
                "mydocker run -d -i --name cat busybox sh -c 'while read -r l; do echo \"<$l>\"; done'");
-        path = find_container("cat");
+        path = container_find("cat");
         /* Input of a container that is run in the background stays open; several come and go, and all see all. */
         expect(0, "", NULL,
                "mkfifo hold; exec 9<> hold; "
@@ -178,7 +170,7 @@ static void check_stopped_client(const char *command) {
                 _exit(127);
         }
         WAIT_UNTIL(shell(NULL, NULL, "mydocker ps -q -f name=floods | grep -q .") == 0);
-        path = find_container("floods");
+        path = container_find("floods");
         WAIT_UNTIL(counted(path) > 10);
         g_assert_cmpint(kill(-pid, SIGSTOP), ==, 0);
         before = counted(path);
@@ -314,7 +306,7 @@ static void test_early_signals(void) {
         bus_check_property(made, "State", "'running'");
         expect(143, "", "", sends, daemon_pid(), "run -t --name begun busybox sleep 1000",
                daemon_pid());
-        begun = find_container("begun");
+        begun = container_find("begun");
         bus_check_property(begun, "State", "'running'");
         container_remove(begun);
         container_remove(made);

@@ -157,14 +157,6 @@ static void test_only_tty(void) {
                "echo | mydocker run -it --rm busybox true");
 }
 
-static char *find_container(const char *name) {
-        g_autoptr(GVariant) reply = bus_call(NULL, "GetContainer", "(%s,)", name);
-        char *path;
-
-        g_variant_get(reply, "(o)", &path);
-        return path;
-}
-
 /* Programs that take the whole screen and every key. */
 static void test_full_screen(void) {
         Session *session = session_new("mydocker run -it --rm busybox sh", 24, 80);
@@ -222,7 +214,7 @@ static void test_killed_client(void) {
         session_expect(session, "# ");
         session_type(session, "VALUE=kept; echo $((40 + 2))\r");
         session_expect(session, "42\r\n");
-        path = find_container("stays");
+        path = container_find("stays");
         for (int i = 0; i < 3; i++) {
                 g_assert_cmpint(kill(session->pid, SIGKILL), ==, 0);
                 g_assert_cmpint(session_end(session), ==, 128 + SIGKILL);
@@ -247,7 +239,7 @@ static void test_several_clients(void) {
         g_autofree char *path = NULL;
 
         session_expect(one, "# ");
-        path = find_container("shared");
+        path = container_find("shared");
         two = session_new("exec mydocker attach shared", 24, 80);
         watcher = session_new("exec mydocker attach --no-stdin shared", 24, 80);
         /* Both are there as soon as they see what is typed. */

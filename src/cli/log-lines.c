@@ -35,14 +35,6 @@ static int output_add(Output *output, const char *data, size_t size) {
         return 0;
 }
 
-/* Whether a line that begins with its time is one of those wanted, by the microsecond. */
-static bool is_wanted(const LogLines *lines, const char *line) {
-        size_t size = strlen("2024-05-01T10:00:00.000000");
-
-        return (!lines->since || strncmp(line, lines->since, size) >= 0) &&
-               (!lines->until || strncmp(line, lines->until, size) <= 0);
-}
-
 /* One line without its end. */
 static int take_line(LogLines *lines, const char *line, size_t size, Output outputs[2]) {
         const char *end = line + size;
@@ -57,8 +49,6 @@ static int take_line(LogLines *lines, const char *line, size_t size, Output outp
                 text = end;
         if (!text)
                 return -EBADMSG;
-        if (!is_wanted(lines, line))
-                return 0;
         which = startswith(stream + 1, "stderr ") ? 1 : 0;
         if (lines->timestamps && !lines->inside[which])
                 TRY(output_add(&outputs[which], line, time_size));

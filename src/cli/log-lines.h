@@ -9,11 +9,9 @@
 
 typedef struct LogLines {
         bool timestamps; /* write TIME before each whole line */
-        /* Only lines of this time, as human_rfc3339() writes it; NULL: all. */
-        const char *since, *until;
-        int fds[2];     /* where stdout's and stderr's lines go */
-        bool inside[2]; /* the stream's last line was partial, so that the next one continues it */
-        char *rest;     /* the beginning of a line of which the end has not come yet */
+        int fds[2];      /* where stdout's and stderr's lines go */
+        bool inside[2];  /* the stream's last line was partial, so that the next one continues it */
+        char *rest;      /* the beginning of a line of which the end has not come yet */
         size_t rest_size;
 } LogLines;
 

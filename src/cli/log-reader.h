@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Reads a container's log piece by piece, with no descriptor: so it works with another machine, too. */
+/* Reads a container's log piece by piece, each when it is asked for. */
 
 #include "cli/client.h"
 #include "cli/log-lines.h"
-
-#define LOG_READER_ALL UINT64_MAX
 
 typedef struct LogReader {
         Client *client;
         const char *path, *operand; /* operand: what the user called the container */
         LogLines *lines;            /* takes what was read */
-        uint64_t
-                tail; /* the first reading passes on only so many of the last lines, or LOG_READER_ALL */
         char *cursor;
 } LogReader;
 

@@ -173,7 +173,7 @@ static int start_and_wait(Link *link, char *const *words) {
         if (r < 0)
                 return report_errno(client, r, "cannot go on");
         r = remote_start(client, words, link->session->input ? STDIN_FILENO : null_fd,
-                         STDOUT_FILENO, &link->ssh);
+                         STDOUT_FILENO, true, &link->ssh);
         if (r != 0)
                 return r;
         r = loop(link, signal_fd);

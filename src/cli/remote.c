@@ -92,15 +92,18 @@ static int report_ssh(const Client *client, int r) {
                               report_errno(client, r, "cannot run ssh");
 }
 
-/* What a terminal sends to all that run there is for us alone to deal with. Return: 0 or a negative errno. */
-static int start_ssh(const Client *client, const char *command, int input, int output, pid_t *ret) {
+/* With `shielded`, what a terminal sends to all that run there is for us alone to deal with. Return: 0 or a negative errno. */
+static int start_ssh(const Client *client, const char *command, int input, int output,
+                     bool shielded, pid_t *ret) {
         const ChildFd fds[] = {{input, STDIN_FILENO}, {output, STDOUT_FILENO}, {-1, 0}};
         _cleanup_strv_free_ char **argv = NULL;
         sigset_t blocked;
 
         sigemptyset(&blocked);
-        sigaddset(&blocked, SIGINT);
-        sigaddset(&blocked, SIGQUIT);
+        if (shielded) {
+                sigaddset(&blocked, SIGINT);
+                sigaddset(&blocked, SIGQUIT);
+        }
         TRY(make_argv(client, command, false, &argv));
         return child_start_masked(argv, fds, &blocked, ret);
 }
@@ -111,7 +114,7 @@ int remote_open_bus(Client *client, sd_bus **ret, pid_t *ssh) {
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
-        r = start_ssh(client, "systemd-stdio-bridge", fds[1], fds[1], ssh);
+        r = start_ssh(client, "systemd-stdio-bridge", fds[1], fds[1], true, ssh);
         close(fds[1]);
         if (r >= 0)
                 r = sd_bus_new(&bus);
@@ -135,9 +138,10 @@ int remote_open_bus(Client *client, sd_bus **ret, pid_t *ssh) {
         return r;
 }
 
-int remote_start(Client *client, char *const *words, int input, int output, pid_t *ret) {
+int remote_start(Client *client, char *const *words, int input, int output, bool shielded,
+                 pid_t *ret) {
         _cleanup_free_ char *command = make_command(client, words);
-        int r = start_ssh(client, command, input, output, ret);
+        int r = start_ssh(client, command, input, output, shielded, ret);
 
         return r < 0 ? report_ssh(client, r) : 0;
 }
@@ -148,7 +152,7 @@ int remote_start_reading(Client *client, char *const *words, int *ret_fd, pid_t 
 
         if (null_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
                 return report_errno(client, errno, "cannot make a pipe");
-        r = remote_start(client, words, null_fd, fds[1], ret);
+        r = remote_start(client, words, null_fd, fds[1], false, ret);
         close(fds[1]);
         if (r == 0)
                 *ret_fd = fds[0];
@@ -165,11 +169,10 @@ int remote_wait(Client *client, pid_t pid) {
         return r == 0 ? 0 : client->verb->failure;
 }
 
-int remote_run(Client *client, char *const *words, int input) {
-        pid_t pid;
-        int r = remote_start(client, words, input, STDOUT_FILENO, &pid);
-
-        return r != 0 ? r : remote_wait(client, pid);
+int remote_exec_with(Client *client, char *const *words, int input) {
+        if (dup2(input, STDIN_FILENO) < 0)
+                return report_errno(client, errno, "cannot use the archive");
+        return remote_exec(client, words, false);
 }
 
 int remote_exec(Client *client, char *const *words, bool terminal) {

@@ -8,15 +8,17 @@
 
 #include "cli/client.h"
 
-/* Connects to the bus there. Like all that is started here, the ssh that does it is not ended by ctrl-c on our terminal.
+/* Connects to the bus there. The ssh that does it is not ended by ctrl-c on our terminal.
  * Return: 0 or a negative errno; in any case *ssh has to be waited for if it is not 0. */
 int remote_open_bus(Client *client, sd_bus **ret, pid_t *ssh);
 
 /* Appends words of the command line there, up to a NULL. Return: 0 or -ENOMEM. */
 int remote_add(char ***words, ...) __attribute__((sentinel));
 
-/* Starts "mydocker WORDS…" on client->host with these descriptors as standard input and output; standard error is ours. */
-int remote_start(Client *client, char *const *words, int input, int output, pid_t *ret);
+/* Starts "mydocker WORDS…" on client->host with these descriptors as standard input and output; standard error is ours.
+ * With `shielded` the terminal's SIGINT and SIGQUIT do not end it. */
+int remote_start(Client *client, char *const *words, int input, int output, bool shielded,
+                 pid_t *ret);
 
 /* The same with an empty standard input, and its output to be read from *ret_fd. */
 int remote_start_reading(Client *client, char *const *words, int *ret_fd, pid_t *ret);
@@ -24,8 +26,8 @@ int remote_start_reading(Client *client, char *const *words, int *ret_fd, pid_t 
 /* Waits for its end. Return: 0, or the verb's exit status for failures: there it was reported. */
 int remote_wait(Client *client, pid_t pid);
 
-/* Both, with our standard output. */
-int remote_run(Client *client, char *const *words, int input);
-
 /* Becomes "ssh … mydocker WORDS…", on a terminal there if ours is to be one. Return: only a failure. */
 int remote_exec(Client *client, char *const *words, bool terminal);
+
+/* The same with another standard input. */
+int remote_exec_with(Client *client, char *const *words, int input);

@@ -86,11 +86,8 @@ bool run_needs_log(void) {
 int run_show_log(Client *client, const char *path, const char *operand, const sigset_t *signals,
                  bool signal_proxy) {
         LogLines lines = {.fds = {STDOUT_FILENO, STDERR_FILENO}};
-        _cleanup_log_reader_ LogReader reader = {.client = client,
-                                                 .path = path,
-                                                 .operand = operand,
-                                                 .lines = &lines,
-                                                 .tail = LOG_READER_ALL};
+        _cleanup_log_reader_ LogReader reader = {
+                .client = client, .path = path, .operand = operand, .lines = &lines};
         int r = follow(&reader, signals, signal_proxy);
 
         log_lines_done(&lines);

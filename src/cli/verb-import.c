@@ -32,7 +32,8 @@ static int import_remotely(Client *client, const char *name, int fd) {
                 r = remote_add(&words, "--change", *change, NULL);
         if (r >= 0)
                 r = remote_add(&words, "--", "-", name, NULL);
-        return r < 0 ? report_errno(client, r, "cannot go on") : remote_run(client, words, fd);
+        return r < 0 ? report_errno(client, r, "cannot go on") :
+                       remote_exec_with(client, words, fd);
 }
 
 static int import(Client *client, char **operands) {

@@ -22,7 +22,7 @@ static const Option options[] = {
 static int load_remotely(Client *client, int fd) {
         char *words[] = {(char *)"load", arguments.quiet ? (char *)"--quiet" : NULL, NULL};
 
-        return remote_run(client, words, fd);
+        return remote_exec_with(client, words, fd);
 }
 
 static int load(Client *client, char **operands) {

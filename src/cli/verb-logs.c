@@ -6,16 +6,19 @@
 
 #include "cli/containers.h"
 #include "cli/human.h"
+#include "cli/journal.h"
 #include "cli/log-lines.h"
-#include "cli/log-reader.h"
+#include "cli/remote.h"
 #include "cli/report.h"
 #include "cli/verbs.h"
 #include "shared/error.h"
+#include "shared/json.h"
 #include "shared/process.h"
 #include "shared/strutil.h"
 
-#define NONE LOG_READER_ALL
+#define NONE JOURNAL_NONE
 #define POLL_INTERVAL_US 1000000
+#define SETTLE_US 300000
 
 static int parse_tail(const char *value, void *target);
 static int parse_point(const char *value, void *target);
@@ -72,24 +75,6 @@ static int copy_log(int fd, LogLines *lines) {
         }
 }
 
-static int open_logs(Client *client, const char *path, const char *operand, LogLines *lines) {
-        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
-        int fd, r = client_new_call(client, path, CONTAINER_INTERFACE, "OpenLogs", &call);
-
-        if (r != 0)
-                return r;
-        r = add_options(call);
-        if (r < 0)
-                return report_errno(client, r, "cannot make a message");
-        r = client_send(client, call, operand, &reply);
-        if (r != 0)
-                return r;
-        r = sd_bus_message_read(reply, "h", &fd);
-        if (r >= 0)
-                r = copy_log(fd, lines);
-        return r < 0 ? report_errno(client, r, "cannot read the log") : 0;
-}
-
 static int still_runs(Client *client, const char *path, const char *operand, bool *ret) {
         Container c = {};
         int r = container_get(client, path, operand, &c);
@@ -99,39 +84,129 @@ static int still_runs(Client *client, const char *path, const char *operand, boo
         return r;
 }
 
-/* For another machine, where no descriptor gets to. */
-static int read_logs(Client *client, const char *path, const char *operand, LogLines *lines) {
-        _cleanup_log_reader_ LogReader reader = {
-                .client = client, .path = path, .operand = operand, .lines = lines, .tail = tail};
-        _cleanup_free_ char *first = NULL, *last = NULL;
-        bool running = true;
+/* All there is; with --follow until the container has ended, and a little longer: the journal may be behind. */
+static int copy_journal(Client *client, JournalReader *reader, const char *path,
+                        const char *operand) {
+        bool running = false;
         int r;
 
-        if ((since != NONE && !(first = human_rfc3339(since))) ||
-            (until != NONE && until != 0 && !(last = human_rfc3339(until))))
-                return report_errno(client, ENOMEM, "cannot go on");
-        lines->since = first;
-        lines->until = last;
-        r = log_reader_read(&reader);
-        while (r == 0 && follow && running && (!last || now_realtime() <= until)) {
-                usleep(POLL_INTERVAL_US);
+        for (;;) {
                 /* First this, then what came before: nothing of its last words is missed. */
-                r = still_runs(client, path, operand, &running);
-                if (r == 0)
-                        r = log_reader_read(&reader);
+                r = follow ? still_runs(client, path, operand, &running) : 0;
+                if (r != 0)
+                        return r;
+                r = journal_reader_read(reader);
+                if (r == 0 && follow)
+                        r = journal_reader_wait(reader, running ? POLL_INTERVAL_US : SETTLE_US);
+                if (r < 0)
+                        return report_errno(client, r, "cannot read the journal");
+                if (!follow || (r == 0 && !running) || (until != NONE && now_realtime() > until))
+                        return 0;
         }
-        return r;
+}
+
+static int read_journal(Client *client, const char *path, const char *operand, LogLines *lines) {
+        _cleanup_journal_reader_ JournalReader reader = {
+                .lines = lines, .since = since, .until = until, .tail = tail};
+        int r = journal_reader_open(&reader, path_id(path));
+
+        return r < 0 ? report_errno(client, r, "cannot open the journal") :
+                       copy_journal(client, &reader, path, operand);
+}
+
+/* Whether it is logged to the journal. */
+static int finds_in_journal(Client *client, const char *path, const char *operand, bool *ret) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_json_ Json *config = NULL;
+        const char *text, *driver = "";
+        Json *spec = NULL, *log = NULL;
+        int r = client_call(client, operand, path, CONTAINER_INTERFACE, "GetConfig", &reply,
+                            "a{sv}", 0);
+
+        if (r != 0)
+                return r;
+        r = sd_bus_message_read(reply, "s", &text);
+        if (r >= 0)
+                r = json_parse(text, strlen(text), &config);
+        if (r >= 0)
+                r = json_get_object(config, "spec", &spec);
+        if (r > 0)
+                r = json_get_object(spec, "log", &log);
+        if (r > 0)
+                r = json_peek_string(log, "driver", &driver);
+        *ret = streq(driver, "journald");
+        return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") : 0;
+}
+
+static int read_elsewhere(Client *client, const char *path, const char *operand, LogLines *lines,
+                          const sd_bus_error *error, int failure) {
+        bool in_journal = false;
+        int r;
+
+        if (!sd_bus_error_has_name(error, SD_BUS_ERROR_NOT_SUPPORTED))
+                return report_bus_error(client, error, failure, operand);
+        r = finds_in_journal(client, path, operand, &in_journal);
+        if (r != 0)
+                return r;
+        return in_journal ? read_journal(client, path, operand, lines) :
+                            report_bus_error(client, error, failure, operand);
+}
+
+static int open_logs(Client *client, const char *path, const char *operand, LogLines *lines) {
+        _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int fd, r = client_new_call(client, path, CONTAINER_INTERFACE, "OpenLogs", &call);
+
+        if (r != 0)
+                return r;
+        r = add_options(call);
+        if (r < 0)
+                return report_errno(client, r, "cannot make a message");
+        r = client_exchange(client, call, &error, &reply);
+        if (r < 0)
+                return read_elsewhere(client, path, operand, lines, &error, r);
+        r = sd_bus_message_read(reply, "h", &fd);
+        if (r >= 0)
+                r = copy_log(fd, lines);
+        return r < 0 ? report_errno(client, r, "cannot read the log") : 0;
+}
+
+static int add_point(char ***words, const char *name, uint64_t us) {
+        return us == NONE ? 0 :
+                            strv_consume(words, strf("%s=%" PRIu64 ".%06" PRIu64, name,
+                                                     us / 1000000, us % 1000000));
+}
+
+static int logs_remotely(Client *client, const char *operand) {
+        _cleanup_strv_free_ char **words = NULL;
+        int r = remote_add(&words, "logs", NULL);
+
+        if (r >= 0 && follow)
+                r = remote_add(&words, "--follow", NULL);
+        if (r >= 0 && timestamps)
+                r = remote_add(&words, "--timestamps", NULL);
+        if (r >= 0 && tail != NONE)
+                r = strv_consume(&words, strf("--tail=%" PRIu64, tail));
+        if (r >= 0)
+                r = add_point(&words, "--since", since);
+        if (r >= 0)
+                r = add_point(&words, "--until", until);
+        if (r >= 0)
+                r = remote_add(&words, "--", operand, NULL);
+        return r < 0 ? report_errno(client, r, "cannot go on") : remote_exec(client, words, false);
 }
 
 static int logs(Client *client, char **operands) {
         LogLines lines = {.timestamps = timestamps, .fds = {STDOUT_FILENO, STDERR_FILENO}};
         _cleanup_free_ char *path = NULL;
-        int r = client_find_container(client, operands[0], &path);
+        int r;
 
+        if (client->host)
+                return logs_remotely(client, operands[0]);
+        r = client_find_container(client, operands[0], &path);
         if (r != 0)
                 return r;
-        r = client->host ? read_logs(client, path, operands[0], &lines) :
-                           open_logs(client, path, operands[0], &lines);
+        r = open_logs(client, path, operands[0], &lines);
         log_lines_done(&lines);
         return r;
 }
