@@ -43,6 +43,7 @@ const Row matrix[] = {
         {"Manager.GetContainerByPID", "(uint32 $PID,)", "", false, "", REPLIES, "*/containers/*"},
         {"Manager.GetImage", "('busybox',)", "", false, "", REPLIES, "*/images/*"},
         {"Manager.ListContainers", NONE, "", false, "", REPLIES, "*'matrix'*"},
+        {"Manager.DescribeContainers", NONE, "", false, "", REPLIES, "*'matrix'*"},
         {"Manager.ListImages", NONE, "", false, "", REPLIES, "*'scratch:latest'*"},
         {"Manager.Prune", "({'images': <true>, 'labels': <['none']>},)", "image.prune", false, "verb=prune",
          REPLIES, "*/jobs/*"},

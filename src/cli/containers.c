@@ -134,35 +134,50 @@ int container_read(sd_bus_message *message, Container *container) {
                 _new;                                                                              \
         })
 
-static int read_container_row(sd_bus_message *m, ContainerList *list) {
-        const char *path, *id, *name, *image, *state;
-        uint64_t created, started;
-        uint32_t owner;
-        Container *c;
-        int r;
+static int read_text(sd_bus_message *m, char **ret) {
+        const char *text;
 
-        r = sd_bus_message_read(m, "(ossssttu)", &path, &id, &name, &image, &state, &created,
-                                &started, &owner);
-        if (r <= 0)
-                return r;
-        c = LIST_ADD(list);
-        if (!c)
-                return -ENOMEM;
-        *c = (Container){.created = created, .started = started, .owner = owner};
-        c->path = strdup(path);
-        c->id = strdup(id);
-        c->name = strdup(name);
-        c->image = strdup(image);
-        c->state = strdup(state);
-        return c->path && c->id && c->name && c->image && c->state ? 1 : -ENOMEM;
+        TRY(sd_bus_message_read_basic(m, 's', &text));
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
 }
 
-static int read_container_rows(sd_bus_message *m, ContainerList *list) {
+/* What ListContainers tells. */
+static int read_listed(sd_bus_message *m, Container *c) {
+        const char *path;
+
+        TRY(sd_bus_message_read_basic(m, 'o', &path));
+        c->path = strdup(path);
+        if (!c->path)
+                return -ENOMEM;
+        TRY(read_text(m, &c->id));
+        TRY(read_text(m, &c->name));
+        TRY(read_text(m, &c->image));
+        TRY(read_text(m, &c->state));
+        return sd_bus_message_read(m, "ttu", &c->created, &c->started, &c->owner);
+}
+
+/* What DescribeContainers does. */
+static int read_described(sd_bus_message *m, Container *c) {
+        TRY(read_listed(m, c));
+        TRY(sd_bus_message_read_strv(m, &c->command));
+        TRY(sd_bus_message_read(m, "it", &c->exit_code, &c->finished));
+        return read_text(m, &c->health);
+}
+
+static int read_rows(sd_bus_message *m, const char *type,
+                     int (*read_row)(sd_bus_message *m, Container *c), ContainerList *list) {
         int r;
 
-        TRY(sd_bus_message_enter_container(m, 'a', "(ossssttu)"));
-        while ((r = read_container_row(m, list)) > 0)
-                ;
+        TRY(sd_bus_message_enter_container(m, 'a', NULL));
+        while ((r = sd_bus_message_enter_container(m, 'r', type)) > 0) {
+                Container *c = LIST_ADD(list);
+
+                if (!c)
+                        return -ENOMEM;
+                TRY(read_row(m, c));
+                TRY(sd_bus_message_exit_container(m));
+        }
         return r;
 }
 
@@ -170,12 +185,21 @@ static int report_answer(Client *client, int r) {
         return r < 0 ? report_errno(client, r, "cannot read the daemon's answer") : 0;
 }
 
-int containers_list(Client *client, ContainerList *ret) {
+static int list_rows(Client *client, const char *method, const char *type,
+                     int (*read_row)(sd_bus_message *m, Container *c), ContainerList *ret) {
         _cleanup_message_ sd_bus_message *reply = NULL;
-        int r = client_call(client, NULL, MANAGER_PATH, MANAGER_INTERFACE, "ListContainers", &reply,
-                            "a{sv}", 0);
+        int r = client_call(client, NULL, MANAGER_PATH, MANAGER_INTERFACE, method, &reply, "a{sv}",
+                            0);
 
-        return r != 0 ? r : report_answer(client, read_container_rows(reply, ret));
+        return r != 0 ? r : report_answer(client, read_rows(reply, type, read_row, ret));
+}
+
+int containers_list(Client *client, ContainerList *ret) {
+        return list_rows(client, "ListContainers", "ossssttu", read_listed, ret);
+}
+
+int containers_describe(Client *client, ContainerList *ret) {
+        return list_rows(client, "DescribeContainers", "ossssttuasits", read_described, ret);
 }
 
 /* One object of GetManagedObjects: its path and a{sa{sv}}. */

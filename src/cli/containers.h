@@ -33,6 +33,9 @@ void container_list_done(ContainerList *list);
  * and owner. Newest first. */
 int containers_list(Client *client, ContainerList *ret);
 
+/* The same, and command, exit code, time of the last end and health. */
+int containers_describe(Client *client, ContainerList *ret);
+
 /* All properties of all containers, newest first. */
 int containers_get_all(Client *client, ContainerList *ret);
 

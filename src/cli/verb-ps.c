@@ -126,11 +126,10 @@ static int add_row(Listing *listing, const Container *c, const DiskUsage *usage,
         return listing_add(listing, cells);
 }
 
-/* What ListContainers does not tell. */
+/* What containers_describe() does not find out. */
 static bool wants_details(const Listing *listing) {
-        static const char *const keys[] = {"Command", "Status", "Labels", "Mounts", "Size"};
-        static const char *const filter_keys[] = {"label", "exited", "ancestor", "volume",
-                                                  "health"};
+        static const char *const keys[] = {"Labels", "Mounts", "Size"};
+        static const char *const filter_keys[] = {"label", "ancestor", "volume"};
 
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 if (listing_wants(listing, keys[i]))
@@ -147,7 +146,7 @@ static int fill(Client *client, Listing *listing) {
         bool every = all || last != UINT64_MAX || filters_have(filters, "status") ||
                      filters_have(filters, "exited");
         int r = wants_details(listing) ? containers_get_all(client, &list) :
-                                         containers_list(client, &list);
+                                         containers_describe(client, &list);
 
         if (r == 0)
                 r = container_filters_look_up(client, filters, &list);

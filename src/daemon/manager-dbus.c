@@ -74,31 +74,59 @@ static int check_states(char *const *states, sd_bus_error *error) {
         return 0;
 }
 
-static int append_containers(sd_bus_message *reply, Manager *m, char *const *states) {
-        TRY(sd_bus_message_open_container(reply, 'a', "(ossssttu)"));
-        LIST_FOREACH(c, m->container_list, links) {
-                const ContainerRecord *record = c->record;
-                const char *state = container_state_to_string(c->state);
+/* What ListContainers tells. */
+static int append_container(sd_bus_message *reply, const Container *c) {
+        const ContainerRecord *record = c->record;
 
-                if (!c->announced || (states && !strv_contains(states, state)))
-                        continue;
-                TRY(sd_bus_message_append(reply, "(ossssttu)", c->path, record->spec->id,
-                                          record->name, record->image, state, record->created_at,
-                                          record->started_at, (uint32_t)record->owner));
-        }
-        return sd_bus_message_close_container(reply);
+        return sd_bus_message_append(reply, "ossssttu", c->path, record->spec->id, record->name,
+                                     record->image, container_state_to_string(c->state),
+                                     record->created_at, record->started_at,
+                                     (uint32_t)record->owner);
 }
 
-static int method_list_containers(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+/* And what DescribeContainers does besides. */
+static int append_description(sd_bus_message *reply, const Container *c) {
+        const ContainerRecord *record = c->record;
+
+        TRY(append_container(reply, c));
+        TRY(append_strings(reply, 's', record->spec->process.argv));
+        return sd_bus_message_append(reply, "its", record->exit_code, record->finished_at,
+                                     health_status_to_string(record->health_status));
+}
+
+static int reply_containers(sd_bus_message *message, Manager *m, const char *type,
+                            int (*append)(sd_bus_message *reply, const Container *c),
+                            sd_bus_error *error) {
         static const Option options[] = {{"states", OPTION_STRV, 0}};
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         _cleanup_strv_free_ char **states = NULL;
+        _cleanup_free_ char *array = strf("(%s)", type);
 
+        if (!array)
+                return -ENOMEM;
         TRY(options_read(message, options, ELEMENTSOF(options), &states, error));
         TRY(check_states(states, error));
         TRY(sd_bus_message_new_method_return(message, &reply));
-        TRY(append_containers(reply, userdata, states));
+        TRY(sd_bus_message_open_container(reply, 'a', array));
+        LIST_FOREACH(c, m->container_list, links) {
+                if (!c->announced ||
+                    (states && !strv_contains(states, container_state_to_string(c->state))))
+                        continue;
+                TRY(sd_bus_message_open_container(reply, 'r', type));
+                TRY(append(reply, c));
+                TRY(sd_bus_message_close_container(reply));
+        }
+        TRY(sd_bus_message_close_container(reply));
         return sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_list_containers(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return reply_containers(message, userdata, "ossssttu", append_container, error);
+}
+
+static int method_describe_containers(sd_bus_message *message, void *userdata,
+                                      sd_bus_error *error) {
+        return reply_containers(message, userdata, "ossssttuasits", append_description, error);
 }
 
 static int append_image(sd_bus_message *reply, Image *image) {
@@ -154,6 +182,8 @@ static const sd_bus_vtable vtable[] = {
                method_get_image),
         METHOD("ListContainers", "a{sv}", SD_BUS_PARAM(filter), "a(ossssttu)",
                SD_BUS_PARAM(containers), method_list_containers),
+        METHOD("DescribeContainers", "a{sv}", SD_BUS_PARAM(filter), "a(ossssttuasits)",
+               SD_BUS_PARAM(containers), method_describe_containers),
         METHOD("ListImages", "a{sv}", SD_BUS_PARAM(filter), "a(osasttu)", SD_BUS_PARAM(images),
                method_list_images),
         METHOD("Import", "sa{sv}", SD_BUS_PARAM(name) SD_BUS_PARAM(options), "oa{sv}",
