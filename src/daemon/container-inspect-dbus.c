@@ -24,6 +24,11 @@ static int reply_stats(sd_bus_message *message, const Stats *stats) {
         TRY(append_entry(reply, "pids-limit", "t", stats->pids_limit));
         TRY(append_entry(reply, "io-read", "t", stats->read_bytes));
         TRY(append_entry(reply, "io-write", "t", stats->written_bytes));
+        if (stats->has_pressure) {
+                TRY(append_entry(reply, "cpu-pressure", "t", stats->cpu_pressure));
+                TRY(append_entry(reply, "memory-pressure", "t", stats->memory_pressure));
+                TRY(append_entry(reply, "io-pressure", "t", stats->io_pressure));
+        }
         TRY(sd_bus_message_close_container(reply));
         return sd_bus_send(NULL, reply, NULL);
 }

@@ -111,6 +111,9 @@ typedef struct Stats {
         uint64_t cpu_ns;               /* time used */
         uint64_t pids, pids_limit;
         uint64_t read_bytes, written_bytes;
+        /* Pressure: microseconds in which some process had to wait for the resource. */
+        bool has_pressure;
+        uint64_t cpu_pressure, memory_pressure, io_pressure;
 } Stats;
 
 typedef struct Reply {

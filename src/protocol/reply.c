@@ -35,6 +35,10 @@ static int stats_to_json(const Stats *stats, Json **ret) {
         TRY(json_add_u64(json, "pids-limit", stats->pids_limit));
         TRY(json_add_u64(json, "read-bytes", stats->read_bytes));
         TRY(json_add_u64(json, "written-bytes", stats->written_bytes));
+        TRY(json_add_bool(json, "has-pressure", stats->has_pressure));
+        TRY(json_add_u64(json, "cpu-pressure", stats->cpu_pressure));
+        TRY(json_add_u64(json, "memory-pressure", stats->memory_pressure));
+        TRY(json_add_u64(json, "io-pressure", stats->io_pressure));
         *ret = TAKE_PTR(json);
         return 0;
 }
@@ -47,6 +51,10 @@ static int stats_from_json(Json *json, Stats *ret) {
         TRY(json_get_u64(json, "pids-limit", &ret->pids_limit));
         TRY(json_get_u64(json, "read-bytes", &ret->read_bytes));
         TRY(json_get_u64(json, "written-bytes", &ret->written_bytes));
+        TRY(json_get_bool(json, "has-pressure", &ret->has_pressure));
+        TRY(json_get_u64(json, "cpu-pressure", &ret->cpu_pressure));
+        TRY(json_get_u64(json, "memory-pressure", &ret->memory_pressure));
+        TRY(json_get_u64(json, "io-pressure", &ret->io_pressure));
         return 0;
 }
 

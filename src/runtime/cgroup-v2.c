@@ -172,6 +172,18 @@ static int v2_kill(Cgroup *cgroup, Error *e) {
         return 0;
 }
 
+/* The time in which some processes waited, the first of the numbers "total=MICROSECONDS" in a pressure file. The kernel
+ * may have been built or booted without. */
+static bool read_pressure(const Cgroup *cgroup, const char *file, uint64_t *ret) {
+        _cleanup_free_ char *text = NULL;
+        const char *total;
+
+        if (fd_read_file_at(cgroup->directory, file, 4096, &text, NULL) < 0)
+                return false;
+        total = strstr(text, "total=");
+        return total && sscanf(total, "total=%" SCNu64, ret) == 1;
+}
+
 static int v2_stats(const Cgroup *cgroup, Stats *ret, Error *e) {
         _cleanup_free_ char *memory = NULL, *cpu = NULL, *io = NULL;
         uint64_t cache = 0, usec = 0;
@@ -197,6 +209,9 @@ static int v2_stats(const Cgroup *cgroup, Stats *ret, Error *e) {
                 ret->pids_limit = 0;
         if (cgroup_read(cgroup, CONTROLLER_BLKIO, "io.stat", &io) >= 0)
                 cgroup_sum_words(io, "rbytes=", "wbytes=", ret);
+        ret->has_pressure = read_pressure(cgroup, "cpu.pressure", &ret->cpu_pressure) &&
+                            read_pressure(cgroup, "memory.pressure", &ret->memory_pressure) &&
+                            read_pressure(cgroup, "io.pressure", &ret->io_pressure);
         return 0;
 }
 
