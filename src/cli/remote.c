@@ -39,11 +39,10 @@ static void write_quoted(FILE *file, const char *word) {
 }
 
 static char *make_command(const Client *client, char *const *words) {
-        _cleanup_fclose_ FILE *file = NULL;
         char *text = NULL;
         size_t size;
+        FILE *file = open_memstream(&text, &size);
 
-        file = open_memstream(&text, &size);
         if (!file)
                 return NULL;
         fputs(client->ask_password ? "mydocker" : "mydocker --no-ask-password", file);
@@ -51,11 +50,11 @@ static char *make_command(const Client *client, char *const *words) {
                 fputc(' ', file);
                 write_quoted(file, *words);
         }
-        if (fflush(file) != 0) {
-                free(text);
-                return NULL;
-        }
-        return text;
+        /* Only this says where the text is. */
+        if (fclose(file) == 0)
+                return text;
+        free(text);
+        return NULL;
 }
 
 /* "HOST:PORT", as for the bus. Return: 1 and a new string without the port if there is one; 0; or -ENOMEM. */
