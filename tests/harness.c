@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,7 +87,7 @@ pid_t daemon_pid(void) {
         return atoi(line + strlen("daemon "));
 }
 
-static bool is_gone(pid_t pid) {
+bool process_is_gone(pid_t pid) {
         g_autofree char *status = read_file("/proc/%d/stat", pid);
 
         /* A zombie that the sandbox has not collected yet is gone, too. */
@@ -96,7 +98,7 @@ void daemon_kill(int signal) {
         pid_t pid = daemon_pid();
 
         g_assert_cmpint(kill(pid, signal), ==, 0);
-        WAIT_UNTIL(is_gone(pid));
+        WAIT_UNTIL(process_is_gone(pid));
 }
 
 void supervisor_kill(void) {
@@ -104,7 +106,20 @@ void supervisor_kill(void) {
 
         g_assert_cmpint(pid, >, 1);
         g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
-        WAIT_UNTIL(is_gone(pid));
+        WAIT_UNTIL(process_is_gone(pid));
+}
+
+int supervisor_connect(void) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+        g_snprintf(address.sun_path, sizeof(address.sun_path), "%s/run/supervisor.sock",
+                   sandbox_dir());
+        if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+                close(fd);
+                fd = -1;
+        }
+        return fd;
 }
 
 void daemon_start(void) {

@@ -66,6 +66,8 @@ const char *sandbox_dir(void);
 const char *sandbox_cgroup(void);
 pid_t daemon_pid(void);
 pid_t supervisor_pid(void);
+/* Whether it has ended, even if nobody has collected it yet. */
+bool process_is_gone(pid_t pid);
 /* Sends a signal and waits until the process is gone. */
 void daemon_kill(int signal);
 void daemon_start(void);
@@ -74,6 +76,8 @@ void daemon_configure(const char *members);
 void supervisor_kill(void);
 /* Runs a command that mounts or unmounts something below the state directory, while nobody uses it. */
 void change_disk(const char *command);
+/* A connection of one's own. Return: a descriptor, or -1 when nobody listens. */
+int supervisor_connect(void);
 
 /* Runs a shell command line. Return: its exit status as the shell's $?. `out` and `err` may be NULL; *out and
  * *err are to be freed. */

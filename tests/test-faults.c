@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* What a crash, a full disk or a broken one leaves behind, at every step of what changes the store. A build with fault
- * points (src/shared/fault.h) is told to have one of our processes die at a point, or the system call there fail. After
- * it and a restart what was answered must be there, what was not must be gone or complete, and nothing else may be left.
- * All points that an operation comes to are tried, and one that no operation comes to fails the test. */
+ * points (src/shared/fault.h) is told to have the system call at a point fail, or the process that is there die, or
+ * another one while it is there. After it and a restart what was answered must be there, what was not must be gone or
+ * complete, and nothing else may be left. All points that an operation comes to are tried, and one that no operation
+ * comes to fails the test. */
 
 #include "harness.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A point that is reached more often in one operation is tried this often. */
 #define TIMES_MAX 5
+/* How long to wait for a point after the reply, in seconds. */
+#define AFTER_REPLY 3
 
 typedef struct Operation {
         const char *name;
@@ -23,11 +29,17 @@ typedef struct Operation {
         const char *tidy;
         /* That it succeeds says nothing about what it is to do. */
         bool is_no_answer;
+        /* Both errors, and the deaths of all processes, at each point. */
+        bool is_thorough;
 } Operation;
 
 #define MAKE "echo 1 > /one; echo 2 > /two"
 #define HAS(run) "[ \"$(" run " cat /one /two)\" = \"$(printf '1\\n2')\" ]"
 #define READY "; until mydocker exec c test -e /ready; do sleep 0.05; done"
+/* It stays until it is stopped, and when it is started again it ends at once. */
+#define RUN_ONCE                                                                                   \
+        "mydocker run -d --name c busybox sh -c '[ ! -e /ready ] || exit 0; " MAKE                 \
+        "; touch /ready; exec sleep 1000'" READY
 #define STILL_STARTS                                                                               \
         "mydocker start c >/dev/null && [ \"$(mydocker wait c)\" = 0 ] && mydocker export c | tar -xOf - one | grep -q 1"
 
@@ -39,6 +51,7 @@ static const Operation operations[] = {
                 .done = HAS("mydocker run --rm name"),
                 .undone = "! mydocker run --rm name cat /one && mydocker run --rm name true",
                 .tidy = "mydocker rmi name",
+                .is_thorough = true,
         },
         {
                 .name = "commit-sealed",
@@ -49,6 +62,7 @@ static const Operation operations[] = {
                 .undone = "! mydocker run --rm name cat /one && mydocker run --rm name true",
                 .always = STILL_STARTS,
                 .tidy = "mydocker rm -f c; mydocker rmi name",
+                .is_thorough = true,
         },
         {
                 .name = "commit-copied",
@@ -61,6 +75,7 @@ static const Operation operations[] = {
                 .undone = "! mydocker inspect name",
                 .always = HAS("mydocker exec c"),
                 .tidy = "mydocker rm -f c; mydocker rmi name; rm -r volume",
+                .is_thorough = true,
         },
         {
                 .name = "rmi",
@@ -69,6 +84,7 @@ static const Operation operations[] = {
                 .done = "! mydocker inspect name",
                 .undone = HAS("mydocker run --rm name"),
                 .tidy = "mydocker rmi name",
+                .is_thorough = true,
         },
         {
                 .name = "create",
@@ -86,19 +102,27 @@ static const Operation operations[] = {
         },
         {
                 .name = "stop",
-                .prepare = "mydocker run -d --name c busybox sh -c '" MAKE
-                           "; touch /ready; exec sleep 1'" READY,
+                .prepare = RUN_ONCE,
                 .operate = "mydocker stop -t 0 c",
                 .done = "mydocker start c",
                 .tidy = "mydocker rm -f c",
         },
         {
                 .name = "rm",
-                .prepare = "mydocker run -d --name c busybox sh -c '" MAKE
-                           "; touch /ready; exec sleep 1'" READY,
+                .prepare = RUN_ONCE,
+                .operate = "mydocker rm -f c",
+                .done = "! mydocker inspect c",
+                .undone = "mydocker stop -t 0 c && " STILL_STARTS,
+                .tidy = "mydocker rm -f c",
+                .is_thorough = true,
+        },
+        {
+                .name = "trash",
+                .prepare = "mydocker run --name c busybox sh -c '" MAKE "'",
+                /* Until all is gone, or nothing more happens. */
                 .operate =
-                        "mydocker rm -f c && for i in $(seq 60); do"
-                        " [ -n \"$(ls -A \"$MYDOCKER_SANDBOX\"/state/trash)\" ] || break; sleep 0.05; done",
+                        "mydocker rm c && while [ -n \"$(ls -A \"$MYDOCKER_SANDBOX\"/state/trash)\" ] &&"
+                        " { [ ! -e $MYDOCKER_FAULTS/taken ] || [ -e $MYDOCKER_FAULTS/armed ]; }; do sleep 0.05; done",
                 .done = "! mydocker inspect c",
                 .undone = STILL_STARTS,
                 .tidy = "mydocker rm -f c",
@@ -128,10 +152,16 @@ static const Operation operations[] = {
         },
 };
 
+/* Our processes, by what a fault test calls them. */
+typedef enum Process { WORKER, DAEMON, SUPERVISOR } Process;
+
+static const char *const process_names[] = {"worker", "daemon", "supervisor"};
+
 /* A point of an operation. */
 typedef struct Point {
         char *name;
-        unsigned n; /* the how manieth time */
+        unsigned n;      /* the how manieth time */
+        Process process; /* who comes to it; known once it has been taken */
 } Point;
 
 static void point_free(Point *point) {
@@ -179,18 +209,36 @@ static GPtrArray *read_points(void) {
                 if (n > TIMES_MAX)
                         continue;
                 point = g_new(Point, 1);
-                *point = (Point){g_strdup(*line), n};
+                *point = (Point){.name = g_strdup(*line), .n = n};
                 g_ptr_array_add(points, point);
         }
         return points;
 }
 
-/* A daemon that nobody but the sandbox has started and a supervisor that works, whoever has died. */
+static bool supervisor_listens(void) {
+        int fd = supervisor_connect();
+
+        return fd >= 0 && close(fd) == 0;
+}
+
+static pid_t parent_of(pid_t pid) {
+        g_autofree char *status = read_file("/proc/%d/status", pid);
+        const char *line = status ? strstr(status, "\nPPid:") : NULL;
+
+        return line ? atoi(line + strlen("\nPPid:")) : 0;
+}
+
+/* Has everything start again that has died, and the daemon anyhow. It watches a supervisor that it has started
+ * itself, which looks like a leak: then it is another daemon in the end. */
 static void settle(void) {
+        pid_t before = daemon_pid();
+
         daemon_start();
-        daemon_kill(SIGTERM);
-        daemon_start();
-        WAIT_UNTIL(shell(NULL, NULL, "mydocker info") == 0);
+        WAIT_UNTIL(supervisor_listens());
+        if (daemon_pid() == before || parent_of(supervisor_pid()) == daemon_pid()) {
+                daemon_kill(SIGTERM);
+                daemon_start();
+        }
 }
 
 static bool prepare(const Operation *operation) {
@@ -243,33 +291,114 @@ static GPtrArray *trace(const Operation *operation, char *const *before) {
         return points;
 }
 
-static void disturb(const Operation *operation, const Point *point, const char *action,
+/* An operation under way. */
+typedef struct Attempt {
+        const Operation *operation;
+        bool answered;
+        gint is_over;
+} Attempt;
+
+static void *attempt(void *data) {
+        Attempt *attempt = data;
+        g_autofree char *err = NULL;
+
+        attempt->answered = run(attempt->operation->operate, &err);
+        g_atomic_int_set(&attempt->is_over, true);
+        return NULL;
+}
+
+static Process process_by_name(const char *name) {
+        return strstr(name, "worker") ? WORKER : strstr(name, "supervisor") ? SUPERVISOR : DAEMON;
+}
+
+/* Waits until somebody comes to the point, also after the reply. Return: who, or 0. */
+static pid_t wait_taken(Attempt *attempt, Process *ret) {
+        g_autofree char *who = NULL;
+
+        for (gint64 end = 0; exists("armed"); g_usleep(2000)) {
+                gint64 now = g_get_monotonic_time();
+
+                if (!g_atomic_int_get(&attempt->is_over))
+                        continue;
+                if (end == 0)
+                        end = now + AFTER_REPLY * G_USEC_PER_SEC;
+                else if (now > end)
+                        return 0;
+        }
+        who = read_file("%s/faults/taken", sandbox_dir());
+        *ret = process_by_name(who);
+        return atoi(who);
+}
+
+/* Lets whoever waits at the gate go on, unless it has been killed, too. */
+static void open_gate(pid_t pid) {
+        g_autofree char *path = g_build_filename(sandbox_dir(), "faults/gate", NULL);
+        int fd = -1;
+
+        WAIT_UNTIL(process_is_gone(pid) ||
+                   (fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) >= 0);
+        if (fd >= 0)
+                close(fd);
+}
+
+/* An operation during which `action` happens at the point; "hold" is for `victim` to die meanwhile. */
+static void disturb(const Operation *operation, Point *point, const char *action, Process victim,
                     char *const *before) {
         g_autofree char *armed = g_strdup_printf("%s %u %s\n", point->name, point->n, action);
-        g_autofree char *when = g_strdup_printf("%s at %s (%u)", action, point->name, point->n);
-        g_autofree char *err = NULL;
-        bool answered;
+        bool is_kill = g_str_equal(action, "kill"), is_hold = g_str_equal(action, "hold");
+        g_autofree char *when = g_strdup_printf(
+                "%s at %s (%u)", is_hold ? process_names[victim] : action, point->name, point->n);
+        Attempt its = {.operation = operation};
+        GThread *thread;
+        pid_t pid;
 
         if (!prepare(operation))
                 return;
         write_control("reached", "");
+        write_control("taken", "");
         write_control("armed", armed);
-        answered = run(operation->operate, &err);
-        /* What happens after the reply. */
-        for (int i = 0; i < 100 && exists("armed"); i++)
-                g_usleep(20000);
-        if (!exists("armed"))
+        thread = g_thread_new("operation", attempt, &its);
+        pid = wait_taken(&its, &point->process);
+        if (pid != 0)
                 g_hash_table_add(hit, g_strdup(point->name));
+        else
+                g_test_message("%s: not this time: %s", operation->name, when);
+        if (pid != 0 && is_kill)
+                WAIT_UNTIL(process_is_gone(pid));
+        if (pid != 0 && is_hold) {
+                if (victim == DAEMON)
+                        daemon_kill(SIGKILL);
+                else
+                        supervisor_kill();
+                open_gate(pid);
+        }
+        g_thread_join(thread);
         remove_control("armed");
         remove_control("reached");
+        remove_control("taken");
         settle();
         /* Its own files are put in order by the next supervisor. */
         if (g_str_has_prefix(point->name, "state.")) {
                 supervisor_kill();
                 settle();
         }
-        check(operation, answered, when);
+        check(operation, its.answered, when);
         tidy(operation, before);
+}
+
+/* All that can happen at a point. */
+static void try_point(const Operation *operation, Point *point, bool odd, char *const *before) {
+        static const Process others[] = {DAEMON, SUPERVISOR};
+
+        disturb(operation, point, "kill", 0, before);
+        if (point->n > 1)
+                return;
+        for (int i = 0; i < 2 && !g_test_failed(); i++)
+                if (operation->is_thorough || odd == i)
+                        disturb(operation, point, i == 0 ? "28" : "5", 0, before); /* ENOSPC, EIO */
+        for (size_t i = 0; i < G_N_ELEMENTS(others) && !g_test_failed(); i++)
+                if (operation->is_thorough && others[i] != point->process)
+                        disturb(operation, point, "hold", others[i], before);
 }
 
 static void test_operation(gconstpointer data) {
@@ -281,14 +410,8 @@ static void test_operation(gconstpointer data) {
         before = leaks_baseline();
         points = trace(operation, before);
         g_test_message("%s: %u points", operation->name, points->len);
-        for (guint i = 0; i < points->len && !g_test_failed(); i++) {
-                const Point *point = g_ptr_array_index(points, i);
-
-                disturb(operation, point, "kill", before);
-                if (!g_test_failed() && point->n == 1)
-                        disturb(operation, point, i % 2 == 0 ? "28" : "5",
-                                before); /* ENOSPC, EIO */
-        }
+        for (guint i = 0; i < points->len && !g_test_failed(); i++)
+                try_point(operation, g_ptr_array_index(points, i), i % 2, before);
         leaks_leave_out_trash(false);
 }
 
@@ -310,6 +433,8 @@ static void test_all_hit(void) {
 }
 
 int main(int argc, char *argv[]) {
+        g_autofree char *gate = NULL;
+
         harness_init(&argc, &argv);
         hit = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         expect(0, "", "",
@@ -317,6 +442,8 @@ int main(int argc, char *argv[]) {
                "cp rootfs/bin/busybox small/bin; for name in sh cat true grep; do ln -s busybox small/bin/$name; done;"
                "echo 1 > small/one; echo 2 > small/two; tar -C small -cf small.tar .");
         settle();
+        gate = g_build_filename(sandbox_dir(), "faults/gate", NULL);
+        g_assert_cmpint(mkfifo(gate, 0600), ==, 0);
         for (size_t i = 0; i < G_N_ELEMENTS(operations); i++) {
                 g_autofree char *name = g_strdup_printf("/faults/%s", operations[i].name);
 

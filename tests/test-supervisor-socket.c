@@ -11,22 +11,13 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void socket_address(struct sockaddr_un *ret) {
-        *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-        g_snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/run/supervisor.sock", sandbox_dir());
-}
-
 static int connect_socket(void) {
-        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address;
+        int fd = supervisor_connect();
 
-        socket_address(&address);
         g_assert_cmpint(fd, >=, 0);
-        g_assert_cmpint(connect(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
         return fd;
 }
 
@@ -181,14 +172,13 @@ static void test_many_connections(void) {
 /* In a child. Return: 0 when nothing was answered, 1 when something was, 2 when it could not connect. */
 static int talk_as_nobody(void) {
         static const char hello[] = "{\"version\":1,\"serial\":1,\"request\":\"hello\"}";
-        struct sockaddr_un address;
         char buffer[4096];
         int fd;
 
-        socket_address(&address);
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        if (fd < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0 ||
-            connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+                return 2;
+        fd = supervisor_connect();
+        if (fd < 0)
                 return 2;
         (void)send(fd, hello, strlen(hello), MSG_NOSIGNAL);
         return recv(fd, buffer, sizeof(buffer), 0) > 0;

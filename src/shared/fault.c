@@ -32,10 +32,11 @@ static unsigned count_in(int dir, const char *name) {
         return n;
 }
 
-static void note(int dir, const char *name) {
-        _cleanup_close_ int fd = openat(dir, "reached", O_WRONLY | O_APPEND | O_CLOEXEC);
+/* Adds a line to a file, if it is there. */
+static void note(int dir, const char *file, const char *text) {
+        _cleanup_close_ int fd = openat(dir, file, O_WRONLY | O_APPEND | O_CLOEXEC);
         char line[64];
-        int n = snprintf(line, sizeof(line), "%s\n", name);
+        int n = snprintf(line, sizeof(line), "%s\n", text);
 
         if (fd >= 0)
                 (void)fd_write_all(fd, line, (size_t)n);
@@ -44,12 +45,21 @@ static void note(int dir, const char *name) {
 /* Whether it is to happen now; *action then says what. */
 static bool take(int dir, const char *name, char action[static 16]) {
         _cleanup_free_ char *text = NULL;
-        char armed[64];
+        char armed[64], who[64];
         unsigned n;
 
-        return fd_read_file_at(dir, "armed", 4096, &text, NULL) >= 0 &&
-               sscanf(text, "%63s %u %15s", armed, &n, action) == 3 && streq(armed, name) &&
-               count_in(dir, name) == n && unlinkat(dir, "armed", 0) >= 0;
+        if (fd_read_file_at(dir, "armed", 4096, &text, NULL) < 0 ||
+            sscanf(text, "%63s %u %15s", armed, &n, action) != 3 || !streq(armed, name) ||
+            count_in(dir, name) != n)
+                return false;
+        snprintf(who, sizeof(who), "%d %s", getpid(), program_invocation_short_name);
+        note(dir, "taken", who);
+        return unlinkat(dir, "armed", 0) >= 0;
+}
+
+/* Until somebody opens the other end. */
+static void hold(int dir) {
+        safe_close(openat(dir, "gate", O_RDONLY | O_CLOEXEC));
 }
 
 int fault_reach(const char *name) {
@@ -58,11 +68,15 @@ int fault_reach(const char *name) {
         bool happens = false;
 
         if (dir >= 0) {
-                note(dir, name);
+                note(dir, "reached", name);
                 happens = take(dir, name, action);
         }
         if (happens && streq(action, "kill"))
                 raise(SIGKILL);
+        if (happens && streq(action, "hold")) {
+                hold(dir);
+                happens = false;
+        }
         errno = happens ? atoi(action) : saved;
         return happens ? -1 : 0;
 }

@@ -12,7 +12,9 @@
  *
  * $MYDOCKER_FAULTS names a directory. Each point that is reached is added as a line to the file "reached" in it, if
  * there is one. The file "armed" holds "NAME N ACTION" for the Nth time in "reached" that this point is reached: the
- * action is "kill" (SIGKILL to the own process) or the number of an error. It is deleted when that happens. */
+ * action is "kill" (SIGKILL to the own process), "hold" (to wait until somebody opens the FIFO "gate" for writing, and
+ * go on) or the number of an error. It is deleted when that happens, after the process has added its id and name to the
+ * file "taken", if there is one. */
 
 #ifdef FAULT_POINTS
 
