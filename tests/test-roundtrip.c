@@ -69,8 +69,48 @@ static void test_round_trips(void) {
                "mydocker rm c && mydocker rmi trip && rm -r tree out made.tar list packages wanted is");
 }
 
+/* In ACLs GNU tar has users and groups by their names, bsdtar by both; as attributes they have numbers. */
+static void test_acls(void) {
+        static const char *const packers[] = {
+                "tar --acls --format=posix",  "tar --acls --format=posix --numeric-owner",
+                "bsdtar --acls --format=pax", "bsdtar --xattrs --format=pax",
+                TAR " --format=posix",
+        };
+
+        expect(0, "", "",
+               "set -e; mkdir -p tree/etc tree/d/sub; cp /etc/passwd /etc/group tree/etc; echo x > tree/d/f; mkfifo tree/fifo;"
+               "setfacl -m u:daemon:rwx,u:1234:r,g:adm:rx,g:4321:- tree/d/f; setfacl -d -m g:adm:rx,u:7:w tree/d;"
+               "setfacl -m u:bin:- tree; touch -d '@5.000000006' tree/d/f tree/d tree; $MYDOCKER_TEST_TREE_LIST tree > wanted");
+        for (guint i = 0; i < G_N_ELEMENTS(packers); i++) {
+                g_test_message("%s", packers[i]);
+                expect(0, "", "", "%s -C tree -cf acl.tar .", packers[i]);
+                expect(0, "sha256:*", "", "mydocker import acl.tar acl");
+                expect(0, "", "",
+                       "$MYDOCKER_TEST_TREE_LIST $(dirname $(ls -d %s/state/layers/*/diff/fifo)) > is && diff wanted is",
+                       sandbox_dir());
+                if (i == 0)
+                        expect(0, "", NULL,
+                               "mkdir out && mydocker save --format rootfs acl | " TAR
+                               " -C out -xp && $MYDOCKER_TEST_TREE_LIST out > is && diff wanted is && rm -r out");
+                expect(0, NULL, "", "mydocker rmi acl");
+        }
+
+        /* Into a container, whose ids are shifted; the names are its own. */
+        expect(0, "", "", "tar --acls --format=posix -C tree/d -cf acl.tar f");
+        expect(0, NULL, "",
+               "tar -C tree -cf acl-root.tar etc d && mydocker import acl-root.tar acl");
+        expect(0, NULL, "", "mydocker create --name c acl true && mydocker cp - c:/d < acl.tar");
+        expect(0, "", "",
+               "mkdir out && mydocker export c | " TAR
+               " -C out -xp && for t in tree out; do $MYDOCKER_TEST_TREE_LIST $t/d | grep /f > $t.list; done;"
+               " diff tree.list out.list");
+        expect(0, NULL, "",
+               "mydocker rm c && mydocker rmi acl && rm -r tree out tree.list out.list wanted is acl.tar acl-root.tar");
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         harness_add("/roundtrip/archives", test_round_trips);
+        harness_add("/roundtrip/acls", test_acls);
         return harness_run();
 }

@@ -8,6 +8,7 @@
 #include "shared/fault.h"
 #include "shared/fd.h"
 #include "shared/strutil.h"
+#include "worker/attributes.h"
 #include "worker/dirs.h"
 #include "worker/extract.h"
 #include "worker/tree.h"
@@ -41,6 +42,7 @@ struct Extractor {
         bool replaced;  /* what is open may no longer be what its path names */
         bool shared;    /* the tree is not ours alone */
         uint32_t id_base;
+        Attributes attributes;
 };
 
 /* What an entry says about its file beyond the contents. */
@@ -103,11 +105,12 @@ int extractor_new(int dir_fd, const uint64_t *consumed, bool layer, const int *l
 void extractor_set_shared(Extractor *x, uint32_t id_base) {
         x->shared = x->dirs.shared = true;
         dirs_last(&x->dirs)->set_time = false;
-        x->id_base = id_base;
+        x->id_base = x->attributes.id_base = id_base;
 }
 
 Extractor *extractor_free(Extractor *x) {
         dirs_done(&x->dirs);
+        attributes_done(&x->attributes);
         free(x->text);
         free(x->target_text);
         free(x);
@@ -168,46 +171,11 @@ static int read_metadata(const Extractor *x, struct archive_entry *entry, Metada
         return 0;
 }
 
-static int write_xattrs(Extractor *x, int fd, struct archive_entry *entry, Error *e) {
-        unsigned char capability[64];
-        const char *name;
-        const void *value;
-        size_t size;
-        int r;
-
-        archive_entry_xattr_reset(entry);
-        while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-                if (!name || !xattr_travels(name))
-                        continue;
-                /* An ACL names users by numbers that are not shifted. */
-                if (x->shared && startswith(name, "system."))
-                        continue;
-                if (streq(name, "security.capability")) {
-                        if (size > sizeof(capability))
-                                continue;
-                        memcpy(capability, value, size);
-                        if (!capability_normalize(capability, &size, 0))
-                                continue;
-                        value = capability;
-                }
-                if (streq(name, XATTR_ACL_DEFAULT))
-                        r = fd == dirs_last(&x->dirs)->fd ? dirs_set_acl(&x->dirs, value, size) : 0;
-                else
-                        r = xattr_write(fd, name, value, size);
-                if (r < 0)
-                        return error_set(e, r,
-                                         r == -EINVAL || r == -E2BIG || r == -EOPNOTSUPP ?
-                                                 "archive" :
-                                                 "write",
-                                         "%s: setting the attribute %s", x->path, name);
-        }
-        return 0;
-}
-
 /* Makes way for the entry, a directory or not, where something stands under its name. */
 static int make_room(Extractor *x, const char *name, bool directory, Error *e) {
         int dir_fd = dirs_last(&x->dirs)->fd;
         struct stat st;
+        int r;
 
         if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? 0 : failed(x, errno, "examining what it replaces", e);
@@ -218,7 +186,9 @@ static int make_room(Extractor *x, const char *name, bool directory, Error *e) {
                 return error_set(e, EISDIR, "path",
                                  "cannot overwrite directory %s with non-directory", x->path);
         x->replaced = true;
-        return tree_remove(dir_fd, name, e);
+        TRY(tree_remove(dir_fd, name, e));
+        r = attributes_removed(&x->attributes, x->root);
+        return r < 0 ? failed(x, r, "replacing it", e) : 0;
 }
 
 /* Sets what open(2) or mkdir(2) did not. A change of the owner takes set-id bits and file
@@ -230,7 +200,7 @@ static int set_metadata(Extractor *x, int fd, const Metadata *m, bool inherits, 
                 return failed(x, errno, "setting its owner", e);
         if ((m->mode != has || inherits) && fchmod(fd, m->mode) < 0)
                 return failed(x, errno, "setting its mode", e);
-        return write_xattrs(x, fd, entry, e);
+        return attributes_write(&x->attributes, &x->dirs, fd, x->path, entry, e);
 }
 
 static int write_block(const Extractor *x, int fd, const char *data, size_t size, off_t offset,
@@ -512,5 +482,6 @@ int extractor_finish(Extractor *x, uint64_t *ret_size, Error *e) {
                 r = whiteout_all(x->root, x->dirs.lowers, x->dirs.n_lowers);
         if (r < 0)
                 return error_set(e, r, "write", "hiding what lies below");
+        TRY(attributes_finish(&x->attributes, &x->dirs, x->root, e));
         return dirs_leave(&x->dirs, 0, e);
 }

@@ -20,6 +20,7 @@ typedef struct Item {
         const char *text; /* contents, or a link's target */
         const char *xattr, *value;
         size_t value_size;
+        const char *acl_user; /* who may read it, by name only */
 } Item;
 
 #define END ((Item){})
@@ -43,6 +44,13 @@ static void add_item(struct archive *a, const Item *item) {
                 archive_entry_xattr_add_entry(entry, item->xattr, item->value,
                                               item->value_size ? item->value_size :
                                                                  strlen(item->value));
+        if (item->acl_user) {
+                const int type = ARCHIVE_ENTRY_ACL_TYPE_ACCESS, read = ARCHIVE_ENTRY_ACL_READ;
+
+                archive_entry_acl_add_entry(entry, type, read, ARCHIVE_ENTRY_ACL_USER, -1,
+                                            item->acl_user);
+                archive_entry_acl_add_entry(entry, type, read, ARCHIVE_ENTRY_ACL_MASK, -1, NULL);
+        }
         CHECK(archive_write_header(a, entry) >= ARCHIVE_WARN);
         if (file)
                 CHECK(archive_write_data(a, item->text, strlen(item->text)) >= 0);
@@ -299,6 +307,59 @@ static void test_acls(void) {
                 {"file", S_IFREG, 0644, "x", "system.posix_acl_access", "nonsense", 8}, END});
 }
 
+#define PASSWD(name)                                                                               \
+        { "etc/passwd", S_IFREG, 0644, name ":x:1000:1000::/:/bin/sh\n" }
+
+/* The names in an ACL that is text are those of the archive itself, wherever they come in it. */
+static void test_named_acls(void) {
+        static const char acl[] = ACL;
+        char value[64];
+        struct stat st;
+
+        check_accepted((Item[]){{"file", S_IFREG, 0640, "x", .acl_user = "alice"},
+                                {"nobody", S_IFREG, 0640, "x", .acl_user = "bob"},
+                                {"replaced", S_IFREG, 0640, "x", .acl_user = "alice"},
+                                {"moved/file", S_IFREG, 0640, "x", .acl_user = "alice"},
+                                {"replaced", S_IFREG, 0640, "y"},
+                                {"else/file", S_IFREG, 0640, "x"},
+                                {"moved", S_IFLNK, 0777, "else"},
+                                PASSWD("alice"),
+                                END});
+        CHECK_INT(getxattr("staging/0/file", "system.posix_acl_access", value, sizeof(value)),
+                  sizeof(acl) - 1);
+        CHECK(memcmp(value, acl, sizeof(acl) - 1) == 0);
+        CHECK(stat("staging/0/file", &st) >= 0);
+        CHECK_INT(st.st_mtim.tv_nsec, 123456789);
+        /* Without an entry for anybody. */
+        CHECK_INT(getxattr("staging/0/nobody", "system.posix_acl_access", value, sizeof(value)),
+                  sizeof(acl) - 1 - 8);
+        CHECK_INT(listxattr("staging/0/replaced", NULL, 0), 0);
+        CHECK_INT(listxattr("staging/0/else/file", NULL, 0), 0);
+        clear_staging();
+
+        /* Whatever the archive has for /etc/passwd, it is not read through a link or for ever. */
+        check_accepted((Item[]){{"file", S_IFREG, 0640, "x", .acl_user = "root"},
+                                {"etc/passwd", S_IFIFO, 0644},
+                                END});
+        clear_staging();
+        check_accepted((Item[]){{"file", S_IFREG, 0640, "x", .acl_user = "root"},
+                                {"etc/passwd", S_IFLNK, 0777, "/etc/passwd"},
+                                END});
+        clear_staging();
+}
+
+static void test_too_many_names(void) {
+        enum { N = 300 };
+        Item items[N + 1] = {};
+        char names[N][16];
+
+        for (size_t i = 0; i < N; i++) {
+                snprintf(names[i], sizeof(names[i]), "name%zu", i);
+                items[i] = (Item){names[i], S_IFREG, 0640, "x", .acl_user = names[i]};
+        }
+        check_refused(items);
+}
+
 /* An archive that was cut off anywhere is refused, whatever is whole of it. */
 static void test_truncated(void) {
         const Item items[] = {{"dir", S_IFDIR, 0755},
@@ -405,6 +466,8 @@ int main(void) {
         test_replacing();
         test_types();
         test_acls();
+        test_named_acls();
+        test_too_many_names();
         test_truncated();
         test_not_archives();
         test_compressed();

@@ -14,7 +14,6 @@
 
 #define OPAQUE "trusted.overlay.opaque"
 #define CAPABILITY "security.capability"
-#define ACL "system.posix_acl_"
 
 /* The user and group of ids that a container does not have. */
 #define ID_NOBODY 65534
@@ -31,7 +30,7 @@ void xattrs_done(Xattrs *xattrs) {
 bool xattr_travels(const char *name) {
         if (startswith(name, "user."))
                 return !startswith(name, "user.overlay.");
-        return streq(name, CAPABILITY) || startswith(name, ACL);
+        return streq(name, CAPABILITY) || startswith(name, XATTR_ACL);
 }
 
 uint32_t id_unshift(uint32_t id, uint32_t base) {
@@ -40,23 +39,47 @@ uint32_t id_unshift(uint32_t id, uint32_t base) {
         return id >= base && id - base < ID_RANGE ? id - base : ID_NOBODY;
 }
 
-/* Those in the entries for a named user or group; see linux/posix_acl_xattr.h. */
-static void unshift_acl(void *value, size_t size, uint32_t id_base) {
-        struct posix_acl_xattr_entry *entry;
+/* Container ids become the host's. Return: false for one that a container does not have. */
+static bool id_shift(uint32_t *id, uint32_t base) {
+        if (base == 0)
+                return true;
+        if (*id >= ID_RANGE)
+                return false;
+        *id += base;
+        return true;
+}
+
+/* Changes the ids of the entries for a user or group by number; see linux/posix_acl_xattr.h. */
+static bool acl_change_ids(void *value, size_t size, uint32_t base,
+                           bool (*change)(uint32_t *id, uint32_t base)) {
+        struct posix_acl_xattr_entry entry;
         unsigned char *bytes = value;
 
-        for (size_t i = sizeof(struct posix_acl_xattr_header); i + sizeof(*entry) <= size;
-             i += sizeof(*entry)) {
-                struct posix_acl_xattr_entry copy;
+        for (size_t i = sizeof(struct posix_acl_xattr_header); i + sizeof(entry) <= size;
+             i += sizeof(entry)) {
                 uint16_t tag;
+                uint32_t id;
 
-                memcpy(&copy, bytes + i, sizeof(copy));
-                tag = le16toh(copy.e_tag);
+                memcpy(&entry, bytes + i, sizeof(entry));
+                tag = le16toh(entry.e_tag);
                 if (tag != ACL_USER && tag != ACL_GROUP)
                         continue;
-                copy.e_id = htole32(id_unshift(le32toh(copy.e_id), id_base));
-                memcpy(bytes + i, &copy, sizeof(copy));
+                id = le32toh(entry.e_id);
+                if (!change(&id, base))
+                        return false;
+                entry.e_id = htole32(id);
+                memcpy(bytes + i, &entry, sizeof(entry));
         }
+        return true;
+}
+
+static bool unshift(uint32_t *id, uint32_t base) {
+        *id = id_unshift(*id, base);
+        return true;
+}
+
+int acl_shift(void *value, size_t size, uint32_t base) {
+        return acl_change_ids(value, size, base, id_shift) ? 0 : -ERANGE;
 }
 
 bool capability_normalize(void *value, size_t *size, uint32_t id_base) {
@@ -115,8 +138,8 @@ static int add(Xattrs *xattrs, int fd, const char *name, uint32_t id_base) {
                 return r;
         if (streq(name, CAPABILITY) && !capability_normalize(value, &size, id_base))
                 return 0;
-        if (startswith(name, ACL))
-                unshift_acl(value, size, id_base);
+        if (startswith(name, XATTR_ACL))
+                (void)acl_change_ids(value, size, id_base, unshift);
         items = reallocarray(xattrs->items, xattrs->n + 1, sizeof(*items));
         if (!items)
                 return -ENOMEM;

@@ -39,9 +39,12 @@ int xattrs_read(int fd, uint32_t id_base, Xattrs *ret);
 int xattr_write(int fd, const char *name, const void *value, size_t size);
 int xattrs_write(int fd, const Xattrs *xattrs);
 
+/* What the names of both kinds of ACL begin with. */
+#define XATTR_ACL "system.posix_acl_"
 /* What a directory's new entries get for an ACL. While something is unpacked or copied into the
  * directory it must not have one. */
 #define XATTR_ACL_DEFAULT "system.posix_acl_default"
+#define XATTR_ACL_ACCESS "system.posix_acl_access"
 const Xattr *xattrs_find(const Xattrs *xattrs, const char *name);
 /* Removes it. Return: 0, also when there was none, or a negative errno. */
 int xattr_remove(int fd, const char *name);
@@ -49,6 +52,10 @@ int xattr_remove(int fd, const char *name);
 /* A user or group id on disk as a container with the ids from `base` on sees it; 65534 for one
  * that it does not have. With base 0 it is kept. */
 uint32_t id_unshift(uint32_t id, uint32_t base);
+
+/* The other way round for the ids in an ACL, in place. Return: 0, or -ERANGE for an id that a container does not
+ * have. */
+int acl_shift(void *value, size_t size, uint32_t base);
 
 /* Removes those that travel. Return: 0 or a negative errno. */
 int xattrs_remove(int fd);
