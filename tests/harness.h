@@ -193,6 +193,10 @@ void check_denied(GDBusConnection *caller, const char *path, const char *method,
 void check_allowed(GDBusConnection *caller, const char *path, const char *method,
                    const char *arguments);
 
+/* A storage of their own for buildah and podman (peers.c), in the working directory. */
+void peers_prepare(void);
+void peers_clean_up(void);
+
 /* Reads until the end and closes. Return: to be freed. */
 char *read_fd(int fd, gsize *ret_size);
 

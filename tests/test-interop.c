@@ -5,44 +5,6 @@
 
 #include "harness.h"
 
-#include <string.h>
-
-static void write_file(const char *name, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void write_file(const char *name, const char *format, ...) {
-        g_autofree char *text = NULL;
-        va_list ap;
-
-        va_start(ap, format);
-        text = g_strdup_vprintf(format, ap);
-        va_end(ap);
-        g_assert_true(g_file_set_contents(name, text, -1, NULL));
-}
-
-/* A storage of their own for buildah and podman. */
-static void prepare(void) {
-        g_autofree char *here = g_get_current_dir(), *lists = NULL;
-
-        write_file(
-                "storage.conf",
-                "[storage]\ndriver = \"overlay\"\ngraphroot = \"%s/peers/root\"\nrunroot = \"%s/peers/run\"\n",
-                here, here);
-        write_file("containers.conf",
-                   "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"none\"\n");
-        lists = g_strconcat(here, "/storage.conf", NULL);
-        g_setenv("CONTAINERS_STORAGE_CONF", lists, TRUE);
-        g_free(lists);
-        lists = g_strconcat(here, "/containers.conf", NULL);
-        g_setenv("CONTAINERS_CONF", lists, TRUE);
-        g_setenv("TMPDIR", here, TRUE);
-}
-
-static void clean_up(void) {
-        expect(0, NULL, NULL,
-               "podman image unmount --all; podman rmi --all --force; umount peers/root/overlay; true");
-        expect(0, "", "", "rm -rf --one-file-system peers storage.conf containers.conf");
-}
-
 /* Two layers: the second one removes, replaces, and makes a directory opaque. */
 static void build(void) {
         expect(0, NULL, NULL,
@@ -284,12 +246,12 @@ int main(int argc, char *argv[]) {
         int status;
 
         harness_init(&argc, &argv);
-        prepare();
+        peers_prepare();
         harness_add("/interop/load", test_load);
         harness_add("/interop/load-many", test_load_many);
         harness_add("/interop/save", test_save);
         harness_add("/interop/umoci", test_umoci);
         status = harness_run();
-        clean_up();
+        peers_clean_up();
         return status;
 }
