@@ -100,6 +100,11 @@ static void test_round_trip(void) {
                  "sha256:" HEX64 "\n", ""},
                 {"mydocker run --rm $(cat id) cat /file; mydocker rmi $(cat id) | grep -c Deleted",
                  0, "pushed\n1\n", ""},
+                /* Elsewhere it is an image like any other. Some runtimes want one hierarchy of control groups only. */
+                {"podman pull -q --tls-verify=false $R/lab/x:1", 0, HEX64 "\n", NULL},
+                {"unshare -m sh -c \"umount /sys/fs/cgroup/unified 2>/dev/null; podman run --rm --network none --cgroups disabled $R/lab/x:1\"",
+                 0, "/file 1000 50 4711\n", NULL},
+                {"podman rmi -f $R/lab/x:1 | grep -c Deleted", 0, "1\n", NULL},
                 /* Under another name, with the default tag. */
                 {"mydocker push -q --tls-verify=false busybox $R/b && mydocker pull -q --tls-verify=false $R/b",
                  0, "localhost:*/b:latest\n", ""},
@@ -211,10 +216,15 @@ static void test_login(void) {
 }
 
 int main(int argc, char *argv[]) {
+        int status;
+
         harness_init(&argc, &argv);
+        peers_prepare();
         harness_add("/registry/round-trip", test_round_trip);
         harness_add("/registry/failures", test_failures);
         harness_add("/registry/platforms", test_platforms);
         harness_add("/registry/login", test_login);
-        return harness_run();
+        status = harness_run();
+        peers_clean_up();
+        return status;
 }

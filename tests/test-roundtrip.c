@@ -108,9 +108,60 @@ static void test_acls(void) {
                "mydocker rm c && mydocker rmi acl && rm -r tree out tree.list out.list wanted is acl.tar acl-root.tar");
 }
 
+/* Holes, in all the forms that there are for them. */
+static void test_sparse(void) {
+        static const char *const packers[] = {
+                "tar -S --format=gnu",
+                "tar -S --format=oldgnu",
+                "tar -S --format=posix --sparse-version=0.0",
+                "tar -S --format=posix --sparse-version=0.1",
+                "tar -S --format=posix --sparse-version=1.0",
+                "bsdtar --format=pax",
+        };
+        static const char *const unpackers[] = {"tar -xpf", "bsdtar -xpf"};
+
+        expect(0, "", "",
+               "set -e; mkdir tree; cd tree; truncate -s 100M big; truncate -s 5M hole; truncate -s 1M head; echo end >> head;"
+               "for i in 30000000 99999999; do printf x | dd of=big bs=1 seek=$i conv=notrunc status=none; done;"
+               "python3 -c 'import os\nf = os.open(\"many\", os.O_CREAT | os.O_WRONLY)\n"
+               "for i in range(300): os.pwrite(f, b\"%%d\" %% i, i << 18)'; touch -d @5 * .; cd ..;"
+               "$MYDOCKER_TEST_TREE_LIST tree > wanted && grep -q 'holes=[0-9]\\{5\\}' wanted");
+        for (guint i = 0; i < G_N_ELEMENTS(packers); i++) {
+                g_test_message("%s", packers[i]);
+                expect(0, "", "",
+                       "%s -C tree -cf made.tar . && [ $(stat -c %%s made.tar) -lt 5000000 ]",
+                       packers[i]);
+                expect(0, NULL, "", "mydocker rmi sparse 2>&1; mydocker import made.tar sparse");
+                expect(0, "", "",
+                       "$MYDOCKER_TEST_TREE_LIST $(dirname $(ls %s/state/layers/*/diff/hole)) > is && diff wanted is",
+                       sandbox_dir());
+        }
+        expect(0, "", "",
+               "mydocker save --format rootfs -o made.tar sparse && [ $(stat -c %%s made.tar) -lt 5000000 ]");
+        for (guint i = 0; i < G_N_ELEMENTS(unpackers); i++) {
+                g_test_message("%s", unpackers[i]);
+                expect(0, "", "",
+                       "mkdir out && %s made.tar -C out && $MYDOCKER_TEST_TREE_LIST out | tail -n +2 > is &&"
+                       " tail -n +2 wanted | diff - is && rm -r out",
+                       unpackers[i]);
+        }
+        /* What podman unpacks has no holes, but the same contents. */
+        expect(0, NULL, NULL, "mydocker save -o made.tar sparse && podman load -q -i made.tar");
+        expect(0, "", "",
+               "m=$(podman image mount sparse) && for f in big hole head many; do cmp $m/$f tree/$f; done &&"
+               " podman image unmount sparse > /dev/null && podman rmi sparse > /dev/null");
+        expect(0, NULL, "", "mydocker rmi sparse && rm -r tree wanted is made.tar");
+}
+
 int main(int argc, char *argv[]) {
+        int status;
+
         harness_init(&argc, &argv);
+        peers_prepare();
         harness_add("/roundtrip/archives", test_round_trips);
         harness_add("/roundtrip/acls", test_acls);
-        return harness_run();
+        harness_add("/roundtrip/sparse", test_sparse);
+        status = harness_run();
+        peers_clean_up();
+        return status;
 }
