@@ -43,6 +43,7 @@ struct CgroupTree {
         int roots[_CONTROLLER_MAX];
         int parents[_CONTROLLER_MAX];
         size_t n;
+        int lock; /* on the first parent; belongs to this descriptor */
         /* The index of the hierarchy which has a controller, -1 where there is none. */
         int of[_CONTROLLER_MAX];
 };

@@ -133,14 +133,13 @@ static int find_hierarchies(CgroupTree *tree, Error *e) {
 static int lock_parent(CgroupTree *tree, int lock, Error *e) {
         struct stat old, new;
 
-        /* The lock belongs to the descriptor that was there first. */
-        if (lock >= 0 && fstat(lock, &old) >= 0 && fstat(tree->parents[0], &new) >= 0 &&
-            old.st_dev == new.st_dev && old.st_ino == new.st_ino) {
-                safe_close(tree->parents[0]);
-                tree->parents[0] = lock;
-        } else
-                safe_close(lock);
-        if (flock(tree->parents[0], LOCK_EX | LOCK_NB) < 0)
+        if (lock >= 0 && (fstat(lock, &old) < 0 || fstat(tree->parents[0], &new) < 0 ||
+                          old.st_dev != new.st_dev || old.st_ino != new.st_ino))
+                lock = safe_close(lock);
+        if (lock < 0)
+                lock = openat(tree->parents[0], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        tree->lock = lock;
+        if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
                 return error_set(e, errno, "cgroup", "group %s is used by another supervisor",
                                  tree->parent);
         return 0;
@@ -148,6 +147,7 @@ static int lock_parent(CgroupTree *tree, int lock, Error *e) {
 
 static int set_up(CgroupTree *tree, const char *parent, Error *e) {
         tree->backend = &cgroup_backend_v1;
+        tree->lock = -EBADF;
         for (size_t i = 0; i < _CONTROLLER_MAX; i++)
                 tree->roots[i] = tree->parents[i] = tree->of[i] = -EBADF;
         if (!path_is_normalized(parent) || streq(parent, "/"))
@@ -173,7 +173,7 @@ int cgroup_tree_new(const char *parent, int lock, CgroupTree **ret, Error *e) {
 }
 
 int cgroup_tree_lock(const CgroupTree *tree) {
-        return tree->parents[0];
+        return tree->lock;
 }
 
 CgroupTree *cgroup_tree_free(CgroupTree *tree) {
@@ -181,6 +181,7 @@ CgroupTree *cgroup_tree_free(CgroupTree *tree) {
                 return NULL;
         fd_close_many(tree->roots, _CONTROLLER_MAX);
         fd_close_many(tree->parents, _CONTROLLER_MAX);
+        safe_close(tree->lock);
         free(tree->parent);
         free(tree);
         return NULL;

@@ -230,29 +230,33 @@ static void on_signal(void *data, uint32_t events) {
         event_loop_stop(signals->supervisor->loop);
 }
 
-static int watch_signals(Signals *signals, Error *e) {
-        sigset_t set;
+/* From the very beginning, so that none is lost: those that come meanwhile wait, also over an execve(2). */
+static int block_signals(sigset_t *ret, Error *e) {
+        sigemptyset(ret);
+        sigaddset(ret, SIGTERM);
+        sigaddset(ret, SIGINT);
+        sigaddset(ret, SIGHUP);
+        if (sigprocmask(SIG_BLOCK, ret, NULL) < 0)
+                return error_set(e, errno, "setup", "blocking signals");
+        return 0;
+}
+
+static int watch_signals(Signals *signals, const sigset_t *set, Error *e) {
         int r;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGHUP);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return error_set(e, errno, "setup", "blocking signals");
-        signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        signals->fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
         r = signals->fd < 0 ? -errno :
                               event_source_add(signals->supervisor->loop, &signals->source,
                                                signals->fd, EPOLLIN, on_signal, signals);
         return r < 0 ? error_set(e, r, "setup", "watching for signals") : 0;
 }
 
-static int run(Supervisor *supervisor, Error *e) {
+static int run(Supervisor *supervisor, const sigset_t *set, Error *e) {
         Signals signals = {.supervisor = supervisor, .fd = -EBADF};
         Watchdog watchdog = {};
         int r;
 
-        r = watch_signals(&signals, e);
+        r = watch_signals(&signals, set, e);
         if (r >= 0) {
                 notify_ready(supervisor->loop, &watchdog);
                 r = event_loop_run(supervisor->loop);
@@ -267,17 +271,18 @@ static int run(Supervisor *supervisor, Error *e) {
 
 /* Return: 0 or a negative errno. */
 static int supervise(Supervisor *supervisor, char **argv, Error *e) {
+        sigset_t signals;
         int r;
 
         if (geteuid() != 0)
                 return error_set(e, EPERM, "setup", "the supervisor has to be started by root");
+        TRY(block_signals(&signals, e));
         TRY(runtime_seal_self(argv, environ, e));
         umask(0022);
         signal(SIGPIPE, SIG_IGN);
-        signal(SIGHUP, SIG_IGN); /* until it is watched */
         r = set_up(supervisor, e);
         if (r >= 0)
-                r = run(supervisor, e);
+                r = run(supervisor, &signals, e);
         tear_down(supervisor);
         return r;
 }
