@@ -66,14 +66,26 @@ void test_fails(const char *format, ...) {
         g_test_fail();
 }
 
+/* Whether it is a supervisor, or a process of its own that it has not made a container's yet, or that lets go of a file
+ * system, which may take long. */
+static bool is_of_supervisor(const char *pid) {
+        g_autofree char *name = read_file("/proc/%s/comm", pid);
+
+        return name && g_str_has_prefix(name, "mydocker-superv");
+}
+
 pid_t supervisor_pid(void) {
         g_auto(GStrv) pids = service_pids();
         pid_t found = 0;
 
         for (char **pid = pids; *pid; pid++) {
-                g_autofree char *name = read_file("/proc/%s/comm", *pid);
+                g_autofree char *stat = read_file("/proc/%s/stat", *pid), *parent = NULL;
+                const char *rest = stat ? strrchr(stat, ')') : NULL;
 
-                if (name && g_str_has_prefix(name, "mydocker-superv"))
+                if (!rest || !is_of_supervisor(*pid))
+                        continue;
+                parent = g_strdup_printf("%d", atoi(rest + strlen(") S ")));
+                if (!is_of_supervisor(parent))
                         found = atoi(*pid);
         }
         return found;

@@ -296,12 +296,14 @@ static void test_read_journal(void) {
         }
         WAIT_UNTIL(access("fake/systemd/journal/socket", F_OK) == 0);
 
-        expect(0, "one\ntwo\n", "oops\n",
-               "mydocker run --name noted --log-driver journald busybox"
-               " sh -c 'echo one; echo oops >&2; sleep 0.1; printf \"two\\\\n\"'");
-        path = container_find("noted");
 #define LOGS "nsenter -t %d -m mydocker logs "
+        path = container_run(
+                "{'name': <'noted'>, 'log-driver': <'journald'>}",
+                "echo one; echo oops >&2; until [ -e /tmp/go ]; do sleep 0.05; done; echo two");
+        WAIT_UNTIL(shell(NULL, NULL, LOGS "noted 2>&1 | grep -q oops", supervisor_pid()) == 0);
+        g_free(container_exec(path, "touch /tmp/go"));
         WAIT_UNTIL(shell(NULL, NULL, LOGS "noted | grep -q two", supervisor_pid()) == 0);
+        g_assert_cmpint(container_wait(path), ==, 0);
         expect(0, "one\ntwo\n", "oops\n", LOGS "noted", supervisor_pid());
         expect(0, "two\n", "", LOGS "-n 1 noted", supervisor_pid());
         expect(0, "", "", LOGS "-n 0 noted", supervisor_pid());
@@ -313,11 +315,12 @@ static void test_read_journal(void) {
         expect(0, "20000\n", "",
                "mydocker run -d --name long --log-driver journald busybox"
                " sh -c 'head -c 20000 /dev/zero | tr \"\\\\0\" x; until [ -e /tmp/go ]; do sleep 0.05; done;"
-               " echo; echo end' > /dev/null;"
+               " echo; echo end; sleep 1000' > /dev/null;"
                " nsenter -t %d -m mydocker logs -f long > followed & pid=$!;"
-               " until grep -qs x followed; do sleep 0.1; done; mydocker exec long touch /tmp/go; wait $pid;"
-               " grep -qx end followed && head -n 1 followed | tr -d '\\n' | wc -c;"
-               " mydocker rm long > /dev/null; rm followed",
+               " until grep -qs x followed; do sleep 0.1; done; mydocker exec long touch /tmp/go;"
+               " until grep -qx end followed; do sleep 0.1; done;"
+               " mydocker rm -f long > /dev/null; wait $pid;"
+               " head -n 1 followed | tr -d '\\n' | wc -c; rm followed",
                supervisor_pid());
         /* Anybody may write an entry that claims to be a container's. */
         expect(0, "one\ntwo\n", "oops\n",

@@ -18,7 +18,7 @@
 
 #define NONE JOURNAL_NONE
 #define POLL_INTERVAL_US 1000000
-#define SETTLE_US 300000
+#define SETTLE_US 1000000
 
 static int parse_tail(const char *value, void *target);
 static int parse_point(const char *value, void *target);
@@ -75,27 +75,29 @@ static int copy_log(int fd, LogLines *lines) {
         }
 }
 
-static int still_runs(Client *client, const char *path, const char *operand, bool *ret) {
+/* Whether more may come. The daemon may be away for a moment; what it does not know any more has ended. */
+static bool still_runs(Client *client, const char *path) {
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         Container c = {};
-        int r = container_get(client, path, operand, &c);
+        bool running;
 
-        *ret = r == 0 && container_is_running(&c);
-        container_done(&c);
-        return r;
+        if (sd_bus_get_property_string(client->bus, BUS_NAME, path, CONTAINER_INTERFACE, "State",
+                                       &error, &c.state) < 0)
+                return sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+                       sd_bus_error_has_name(&error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+                       sd_bus_error_has_name(&error, SD_BUS_ERROR_NO_REPLY);
+        running = container_is_running(&c);
+        free(c.state);
+        return running;
 }
 
 /* All there is; with --follow until the container has ended, and a little longer: the journal may be behind. */
-static int copy_journal(Client *client, JournalReader *reader, const char *path,
-                        const char *operand) {
-        bool running = false;
-        int r;
-
+static int copy_journal(Client *client, JournalReader *reader, const char *path) {
         for (;;) {
                 /* First this, then what came before: nothing of its last words is missed. */
-                r = follow ? still_runs(client, path, operand, &running) : 0;
-                if (r != 0)
-                        return r;
-                r = journal_reader_read(reader);
+                bool running = follow && still_runs(client, path);
+                int r = journal_reader_read(reader);
+
                 if (r == 0 && follow)
                         r = journal_reader_wait(reader, running ? POLL_INTERVAL_US : SETTLE_US);
                 if (r < 0)
@@ -105,13 +107,13 @@ static int copy_journal(Client *client, JournalReader *reader, const char *path,
         }
 }
 
-static int read_journal(Client *client, const char *path, const char *operand, LogLines *lines) {
+static int read_journal(Client *client, const char *path, LogLines *lines) {
         _cleanup_journal_reader_ JournalReader reader = {
                 .lines = lines, .since = since, .until = until, .tail = tail};
         int r = journal_reader_open(&reader, path_id(path));
 
         return r < 0 ? report_errno(client, r, "cannot open the journal") :
-                       copy_journal(client, &reader, path, operand);
+                       copy_journal(client, &reader, path);
 }
 
 /* Whether it is logged to the journal. */
@@ -148,7 +150,7 @@ static int read_elsewhere(Client *client, const char *path, const char *operand,
         r = finds_in_journal(client, path, operand, &in_journal);
         if (r != 0)
                 return r;
-        return in_journal ? read_journal(client, path, operand, lines) :
+        return in_journal ? read_journal(client, path, lines) :
                             report_bus_error(client, error, failure, operand);
 }
 
