@@ -90,14 +90,14 @@ static const Operation operations[] = {
                 .name = "create",
                 .operate = "mydocker create --name c busybox true",
                 .done = "mydocker start c && [ \"$(mydocker wait c)\" = 0 ]",
-                .undone = "! mydocker inspect c",
+                .undone = "! mydocker inspect --type container c",
                 .tidy = "mydocker rm -f c",
         },
         {
                 .name = "run",
                 .operate = "mydocker run -d --name c busybox sleep 1000",
                 .done = "mydocker exec c true",
-                .undone = "! mydocker inspect c",
+                .undone = "! mydocker inspect --type container c",
                 .tidy = "mydocker rm -f c",
         },
         {
@@ -111,7 +111,7 @@ static const Operation operations[] = {
                 .name = "rm",
                 .prepare = RUN_ONCE,
                 .operate = "mydocker rm -f c",
-                .done = "! mydocker inspect c",
+                .done = "! mydocker inspect --type container c",
                 .undone = "mydocker stop -t 0 c && " STILL_STARTS,
                 .tidy = "mydocker rm -f c",
                 .is_thorough = true,
@@ -123,7 +123,7 @@ static const Operation operations[] = {
                 .operate =
                         "mydocker rm c && while [ -n \"$(ls -A \"$MYDOCKER_SANDBOX\"/state/trash)\" ] &&"
                         " { [ ! -e $MYDOCKER_FAULTS/taken ] || [ -e $MYDOCKER_FAULTS/armed ]; }; do sleep 0.05; done",
-                .done = "! mydocker inspect c",
+                .done = "! mydocker inspect --type container c",
                 .undone = STILL_STARTS,
                 .tidy = "mydocker rm -f c",
         },
@@ -132,7 +132,7 @@ static const Operation operations[] = {
                 .name = "mount",
                 .prepare = "mydocker create --name c busybox true",
                 .operate = "mydocker mount c; mydocker rm c",
-                .done = "! mydocker inspect c",
+                .done = "! mydocker inspect --type container c",
                 .undone = STILL_STARTS,
                 .tidy = "mydocker rm -f c",
         },
