@@ -92,6 +92,19 @@ static void test_updated(void) {
         container_remove(path);
 }
 
+static void test_paused(void) {
+        g_autofree char *path = container_run(NULL, "sleep 1000");
+        pid_t supervisor = hold_supervisor();
+        Answer paused, executed;
+
+        ask(&paused, path, "Pause", "(@a{sv} {},)");
+        ask(&executed, path, "ExecCollect", "(['true'], @a{sv} {})");
+        g_assert_cmpint(kill(supervisor, SIGCONT), ==, 0);
+        check_answer(&paused, NULL);
+        check_answer(&executed, ERROR_MYDOCKER("ContainerPaused"));
+        container_remove(path);
+}
+
 static void test_removed(void) {
         g_autofree char *path = container_create(NULL, "true");
         pid_t supervisor = hold_supervisor();
@@ -141,6 +154,7 @@ int main(int argc, char *argv[]) {
         daemon_start();
         harness_add("/races/ended", test_ended);
         harness_add("/races/updated", test_updated);
+        harness_add("/races/paused", test_paused);
         harness_add("/races/removed", test_removed);
         harness_add("/races/removed-first", test_removed_first);
         harness_add("/races/stopped", test_stopped);

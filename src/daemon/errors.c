@@ -16,9 +16,10 @@ static const struct {
         {"archive", 0, ERROR_IMAGE_CORRUPT},
         {"argument", 0, ERROR_INVALID_ARGS},
         {"limits", EPERM, ERROR_INVALID_ARGS},
-        /* It has ended, and the daemon did not know yet. */
+        /* It has ended or been paused, and the daemon did not know yet. */
         {"container", ESRCH, ERROR_CONTAINER_NOT_RUNNING},
         {"process", ESRCH, ERROR_CONTAINER_NOT_RUNNING},
+        {"container", EBUSY, ERROR_CONTAINER_PAUSED},
         {"path", ENOENT, ERROR_FILE_NOT_FOUND},
         {"path", 0, ERROR_INVALID_ARGS},
         {"changes", E2BIG, ERROR_LIMITS_EXCEEDED},
