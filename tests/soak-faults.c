@@ -156,6 +156,11 @@ static void command_dies(Soak *s) {
         (void)waitpid(pid, NULL, 0);
 }
 
+static void command_stands_still(Soak *s) {
+        if (s->commands->len > 0)
+                stand_still(s, g_array_index(s->commands, GPid, s->commands->len - 1));
+}
+
 /* With calls that nobody wants the answers of any more. */
 static void client_goes(Soak *s) {
         GDBusConnection *connection = bus_connect_as(soak_chance(s, 50) ? 0 : 65534);
@@ -250,6 +255,7 @@ static const struct {
         {2, worker_stands_still},
         {5, process_dies},
         {3, command_dies},
+        {2, command_stands_still},
         {2, client_goes},
         {1, fill_disk},
         {2, descriptors_run_out},

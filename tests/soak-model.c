@@ -136,13 +136,25 @@ static void name_free(gpointer data) {
         g_free(data);
 }
 
+/* Whether somebody just removes all that is not used, also what comes meanwhile. */
+static bool is_pruning(Soak *s) {
+        for (guint i = 0; i < s->running->len; i++) {
+                const Op *op = g_ptr_array_index(s->running, i);
+
+                if (g_str_equal(op->call->method, "Prune"))
+                        return true;
+        }
+        return false;
+}
+
 Container *model_add_container(Soak *s, const Creation *creation, const char *path) {
         Container *c = g_new0(Container, 1);
 
         c->path = g_strdup(path);
         c->owner = creation->owner;
         c->kind = creation->kind;
-        c->auto_remove = c->may_go = creation->auto_remove;
+        c->auto_remove = creation->auto_remove;
+        c->may_go = creation->auto_remove || is_pruning(s);
         c->has_volume = creation->has_volume;
         register_init(&c->name, creation->name);
         register_init(&c->policy, creation->policy);
@@ -190,6 +202,7 @@ Image *model_add_image(Soak *s, const char *path, char *const *contents) {
                 return image;
         image = g_new0(Image, 1);
         image->path = g_strdup(path);
+        image->may_go = is_pruning(s);
         image->contents = g_strdupv((char **)contents);
         g_ptr_array_add(s->images, image);
         return image;
@@ -207,6 +220,7 @@ Register *model_name(Soak *s, const char *name) {
 }
 
 void model_init(Soak *s) {
+        s->running = g_ptr_array_new();
         s->containers = g_ptr_array_new_with_free_func(container_free);
         s->images = g_ptr_array_new_with_free_func(image_free);
         s->creations = g_ptr_array_new_with_free_func((GDestroyNotify)creation_free);
@@ -214,6 +228,7 @@ void model_init(Soak *s) {
 }
 
 void model_done(Soak *s) {
+        g_ptr_array_unref(s->running);
         g_ptr_array_unref(s->containers);
         g_ptr_array_unref(s->images);
         g_ptr_array_unref(s->creations);

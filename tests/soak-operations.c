@@ -93,6 +93,11 @@ static void create(Soak *s, Client *client, Container *unused) {
         if (creation->has_volume)
                 g_variant_builder_add(&options, "{sv}", "volumes",
                                       g_variant_new_parsed("[(%s, '/v', '')]", volumes));
+        if (soak_chance(s, 20)) {
+                g_variant_builder_add(&options, "{sv}", "memory", g_variant_new_uint64(16 << 20));
+                g_free(creation->memory);
+                creation->memory = g_strdup_printf("%u", 16 << 20);
+        }
         if (soak_chance(s, 20))
                 g_variant_builder_add(&options, "{sv}", "init", g_variant_new_boolean(TRUE));
         if (soak_chance(s, 20) && kind == LASTING)
@@ -463,6 +468,18 @@ static void exec(Soak *s, Client *client, Container *c) {
                  NULL);
 }
 
+/* More than many of them may. */
+static void take_memory(Soak *s, Client *client, Container *c) {
+        static const Call call = {"ExecCollect", EXEC_ERRORS, "org.mydocker.container.exec"};
+
+        c->disturbed = true;
+        register_write(&c->state, "down");
+        op_issue(op_new(s, client, &call, c), c->path,
+                 g_variant_new_parsed(
+                         "(['sh', '-c', 'tail -c 30000000 /dev/zero | wc -c'], @a{sv} {})"),
+                 NULL);
+}
+
 static void look(Soak *s, Client *client, Container *c) {
         static const Call calls[] = {
                 {"GetChanges", "ContainerNotRunning", "org.mydocker.container.inspect"},
@@ -548,8 +565,9 @@ static const struct {
         {6, true, update},   {12, true, write_by_exec}, {5, true, write_by_copy},
         {8, true, commit},   {2, false, import},        {4, false, tag},
         {3, false, untag},   {5, false, remove_image},  {10, true, remove_it},
-        {1, false, prune},   {6, true, exec},           {10, true, look},
-        {2, false, save},    {4, true, wait_for_it},    {2, true, command},
+        {1, false, prune},   {6, true, exec},           {2, true, take_memory},
+        {10, true, look},    {2, false, save},          {4, true, wait_for_it},
+        {2, true, command},
 };
 
 /* Mostly one that is there, and one's own. */

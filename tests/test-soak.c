@@ -90,7 +90,6 @@ static Soak *soak_new(void) {
                 s->watching, G_DBUS_OBJECT_MANAGER_CLIENT_FLAGS_DO_NOT_AUTO_START, MANAGER_NAME,
                 "/org/mydocker", NULL, NULL, NULL, NULL, NULL);
         g_assert_nonnull(s->cache);
-        s->running = g_ptr_array_new();
         s->streams = g_array_new(FALSE, FALSE, sizeof(int));
         s->commands = g_array_new(FALSE, FALSE, sizeof(GPid));
         faults_begin(s);
@@ -103,7 +102,6 @@ static void soak_free(Soak *s) {
         client_free(s->waiter);
         g_object_unref(s->cache);
         g_object_unref(s->watching);
-        g_ptr_array_unref(s->running);
         g_array_unref(s->streams);
         g_array_unref(s->commands);
         g_rand_free(s->random);
