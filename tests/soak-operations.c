@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #define NAMES 8
-#define IMAGE_NAMES 5
 #define CONTAINERS_MAX 12
 
 static const char lasting[] = "trap 'exit 4' TERM; sleep 1000 & wait";
@@ -25,7 +24,7 @@ static char *random_name(Soak *s) {
         return g_strdup_printf("n%u", soak_random(s, NAMES));
 }
 
-static void keep_streams(Soak *s, GUnixFDList *list) {
+void keep_streams(Soak *s, GUnixFDList *list) {
         g_autofree int *fds = NULL;
         int n = 0;
 
@@ -42,7 +41,7 @@ static void keep_streams(Soak *s, GUnixFDList *list) {
         }
 }
 
-static void on_streams(Op *op, GVariant *reply, GUnixFDList *fds) {
+void on_streams(Op *op, GVariant *reply, GUnixFDList *fds) {
         keep_streams(op->soak, fds);
 }
 
@@ -57,12 +56,6 @@ static void on_created(Op *op, GVariant *reply, GUnixFDList *fds) {
         if (g_str_equal(op->call->method, "Create"))
                 register_settle(&c->state, "down");
         g_ptr_array_remove(op->soak->creations, op->creation);
-}
-
-static Image *random_image(Soak *s) {
-        Image *image = g_ptr_array_index(s->images, soak_random(s, s->images->len));
-
-        return image->is_gone ? g_ptr_array_index(s->images, 0) : image;
 }
 
 static void create(Soak *s, Client *client, Container *unused) {
@@ -280,129 +273,6 @@ static void write_by_copy(Soak *s, Client *client, Container *c) {
         op_issue(op, c->path, g_variant_new_parsed("('/', @a{sv} {})"), NULL);
 }
 
-/* Images */
-
-static char *random_image_name(Soak *s) {
-        return g_strdup_printf("i%u", soak_random(s, IMAGE_NAMES));
-}
-
-/* A name that the image made by this job gets. */
-static void on_image(Op *op, GVariant *results) {
-        g_autofree char *path = NULL;
-        const char *id;
-
-        if (!g_variant_lookup(results, "image", "&s", &id)) {
-                test_fails("%s made no image", op->call->method);
-                return;
-        }
-        path = g_strconcat("/org/mydocker/images/", id, NULL);
-        if (op->container)
-                op->contents = register_values(&op->container->content, op->begin, model_now());
-        model_add_image(op->soak, path, op->contents);
-        g_free(op->write->value);
-        op->write->value = g_steal_pointer(&path);
-}
-
-static void commit(Soak *s, Client *client, Container *c) {
-        static const Call call = {"Commit", "ImageExists ContainerNotRunning",
-                                  "org.mydocker.workspace.commit", true, .is_job = true};
-        g_autofree char *name = random_image_name(s);
-        Op *op = op_new(s, client, &call, c);
-
-        op->of = model_name(s, name);
-        op->write = register_write(op->of, "*");
-        op->ended = on_image;
-        op_issue(op, c->path,
-                 g_variant_new_parsed(
-                         "(%s, {'replace': <%b>, 'pause': <%b>, 'include-volumes': <false>})", name,
-                         soak_chance(s, 60), soak_chance(s, 75)),
-                 NULL);
-}
-
-static void import(Soak *s, Client *client, Container *unused) {
-        static const Call call = {"Import", "ImageExists", "org.mydocker.image.import", true,
-                                  .is_job = true};
-        g_autofree char *name = random_image_name(s);
-        g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
-        Op *op = op_new(s, client, &call, NULL);
-        int fd = open("small.tar", O_RDONLY | O_CLOEXEC);
-
-        g_unix_fd_list_append(fds, fd, NULL);
-        close(fd);
-        op->of = model_name(s, name);
-        op->write = register_write(op->of, "*");
-        op->contents = g_strsplit("small", " ", 0);
-        op->ended = on_image;
-        op_issue(op, NULL,
-                 g_variant_new_parsed("(%s, {'source': <handle 0>, 'replace': <%b>})", name,
-                                      soak_chance(s, 60)),
-                 fds);
-}
-
-/* Not the first one, which everything is made of. */
-static Image *random_other_image(Soak *s) {
-        return s->images->len < 2 ?
-                       NULL :
-                       g_ptr_array_index(s->images, 1 + soak_random(s, s->images->len - 1));
-}
-
-static void tag(Soak *s, Client *client, Container *unused) {
-        static const Call call = {"Tag", "ImageExists", "org.mydocker.image.import", true};
-        g_autofree char *name = random_image_name(s);
-        Image *image = random_other_image(s);
-        Op *op;
-
-        if (!image)
-                return;
-        op = op_new(s, client, &call, NULL);
-        op->image = image;
-        op->of = model_name(s, name);
-        op->write = register_write(op->of, image->path);
-        op_issue(op, image->path,
-                 g_variant_new_parsed("(%s, {'replace': <%b>})", name, soak_chance(s, 60)), NULL);
-}
-
-static void untag(Soak *s, Client *client, Container *unused) {
-        static const Call call = {"Untag", "NoSuchImage", "org.mydocker.image.remove", true};
-        g_autofree char *name = random_image_name(s);
-        Image *image = random_other_image(s);
-        Op *op;
-
-        if (!image)
-                return;
-        op = op_new(s, client, &call, NULL);
-        op->image = image;
-        op->of = model_name(s, name);
-        op->write = register_write(op->of, "");
-        op_issue(op, image->path, g_variant_new_parsed("(%s, @a{sv} {})", name), NULL);
-}
-
-/* Names that it has may go with it. */
-static void names_may_go(Soak *s, const char *path) {
-        GHashTableIter iterator;
-        gpointer r;
-
-        g_hash_table_iter_init(&iterator, s->names);
-        while (g_hash_table_iter_next(&iterator, NULL, &r))
-                if (!path || register_can_be(r, path))
-                        register_write(r, "");
-}
-
-static void remove_image(Soak *s, Client *client, Container *unused) {
-        static const Call call = {"Remove", "ImageInUse", "org.mydocker.image.remove", true};
-        Image *image = random_other_image(s);
-        Op *op;
-
-        if (!image)
-                return;
-        op = op_new(s, client, &call, NULL);
-        op->image = image;
-        op->removal = true;
-        names_may_go(s, image->path);
-        op_issue(op, image->path, g_variant_new_parsed("({'force': <%b>},)", soak_chance(s, 30)),
-                 NULL);
-}
-
 /* Containers go */
 
 static void remove_it(Soak *s, Client *client, Container *c) {
@@ -503,16 +373,6 @@ static void look(Soak *s, Client *client, Container *c) {
                  NULL);
 }
 
-static void save(Soak *s, Client *client, Container *unused) {
-        static const Call call = {"Save", NULL, "org.mydocker.image.export", true};
-        Image *image = random_image(s);
-        Op *op = op_new(s, client, &call, NULL);
-
-        op->image = image;
-        op->answered = on_streams;
-        op_issue(op, image->path, g_variant_new_parsed("(@a{sv} {},)"), NULL);
-}
-
 static void on_waited(Op *op, GVariant *reply, GUnixFDList *fds) {
         int status;
 
@@ -559,14 +419,30 @@ static const struct {
         bool needs_container;
         void (*issue)(Soak *s, Client *client, Container *c);
 } operations[] = {
-        {14, false, create}, {8, true, start},          {8, true, stop},
-        {6, true, kill_it},  {3, true, signal_it},      {6, true, restart},
-        {6, true, pause_it}, {6, true, resume},         {6, true, rename_it},
-        {6, true, update},   {12, true, write_by_exec}, {5, true, write_by_copy},
-        {8, true, commit},   {2, false, import},        {4, false, tag},
-        {3, false, untag},   {5, false, remove_image},  {10, true, remove_it},
-        {1, false, prune},   {6, true, exec},           {2, true, take_memory},
-        {10, true, look},    {2, false, save},          {4, true, wait_for_it},
+        {14, false, create},
+        {8, true, start},
+        {8, true, stop},
+        {6, true, kill_it},
+        {3, true, signal_it},
+        {6, true, restart},
+        {6, true, pause_it},
+        {6, true, resume},
+        {6, true, rename_it},
+        {6, true, update},
+        {12, true, write_by_exec},
+        {5, true, write_by_copy},
+        {8, true, operate_commit},
+        {2, false, operate_import},
+        {4, false, operate_tag},
+        {3, false, operate_untag},
+        {5, false, operate_remove_image},
+        {10, true, remove_it},
+        {1, false, prune},
+        {6, true, exec},
+        {2, true, take_memory},
+        {10, true, look},
+        {2, false, operate_save},
+        {4, true, wait_for_it},
         {2, true, command},
 };
 

@@ -157,6 +157,18 @@ void jobs_lose(Client *client);
 
 /* soak-operations.c: the random operation */
 void soak_operate(Soak *s);
+/* Answers with descriptors: some are closed at once, some kept and never read. */
+void keep_streams(Soak *s, GUnixFDList *list);
+void on_streams(Op *op, GVariant *reply, GUnixFDList *fds);
+
+/* soak-images.c */
+Image *random_image(Soak *s);
+void operate_commit(Soak *s, Client *client, Container *c);
+void operate_import(Soak *s, Client *client, Container *unused);
+void operate_tag(Soak *s, Client *client, Container *unused);
+void operate_untag(Soak *s, Client *client, Container *unused);
+void operate_remove_image(Soak *s, Client *client, Container *unused);
+void operate_save(Soak *s, Client *client, Container *unused);
 
 /* soak-faults.c */
 void faults_begin(Soak *s);
