@@ -77,12 +77,25 @@ static char *what_goes_on(GVariant *objects) {
         return NULL;
 }
 
-static void wait_for_calls(Soak *s) {
-        gint64 end = g_get_monotonic_time() + 2 * HARNESS_PATIENCE * G_USEC_PER_SEC;
+/* Return: whether all have been answered in this time. */
+static bool calls_end(Soak *s, guint seconds) {
+        gint64 end = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
 
         while (s->running->len > 0 && g_get_monotonic_time() < end)
                 if (!g_main_context_iteration(NULL, FALSE))
                         g_usleep(1000);
+        return s->running->len == 0;
+}
+
+static void wait_for_calls(Soak *s) {
+        if (calls_end(s, 3))
+                return;
+        /* Processes in paused containers have no end. */
+        for (guint i = 0; i < s->containers->len; i++)
+                register_write(&((Container *)g_ptr_array_index(s->containers, i))->state, "up");
+        shell(NULL, NULL, "mydocker ps -q --filter status=paused | xargs -r mydocker unpause");
+        if (calls_end(s, 2 * HARNESS_PATIENCE))
+                return;
         for (guint i = 0; i < s->running->len; i++) {
                 Op *op = g_ptr_array_index(s->running, i);
 
@@ -91,8 +104,7 @@ static void wait_for_calls(Soak *s) {
                            op->image     ? op->image->path :
                                            "-");
         }
-        if (s->running->len > 0)
-                g_error("calls are not answered");
+        g_error("calls are not answered");
 }
 
 static void close_streams(Soak *s) {
