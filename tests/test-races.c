@@ -116,6 +116,25 @@ static void test_removed(void) {
         check_answer(&answer, ERROR_MYDOCKER("NoSuchContainer"));
 }
 
+/* What was executed in it has ended, too, and nothing waits for that. */
+static void test_ended_unseen(void) {
+        g_autofree char *path = container_run("{'auto-remove': <true>}", "sleep 1000");
+        guint32 pid = bus_property_uint(path, "Pid");
+        Answer executed;
+
+        ask(&executed, path, "ExecCollect", "(['sleep', '1000'], @a{sv} {})");
+        /* A process that nobody has waited for begins with the end of its start. */
+        WAIT_UNTIL(shell(NULL, NULL, "[ $(pgrep -c -x sleep --ns %u --nslist pid) -ge 2 ]", pid) ==
+                   0);
+        (void)hold_supervisor();
+        kill_main(path);
+        supervisor_kill();
+        check_answer(&executed, NULL);
+        WAIT_UNTIL(!bus_object_exists(path));
+        daemon_kill(SIGTERM);
+        daemon_start();
+}
+
 /* Two who wait for its end; nothing that is removed is started. */
 static void test_removed_first(void) {
         g_autofree char *path = container_run(NULL, "sleep 1000");
@@ -156,6 +175,7 @@ int main(int argc, char *argv[]) {
         harness_add("/races/updated", test_updated);
         harness_add("/races/paused", test_paused);
         harness_add("/races/removed", test_removed);
+        harness_add("/races/ended-unseen", test_ended_unseen);
         harness_add("/races/removed-first", test_removed_first);
         harness_add("/races/stopped", test_stopped);
         return harness_run();

@@ -158,6 +158,18 @@ static int begin(Manager *m) {
         return sd_bus_request_name_async(m->bus, NULL, BUS_NAME, 0, on_name, m);
 }
 
+/* Those that are not among what the supervisor has (NULL: nothing): how they ended, nobody knows. */
+static void end_processes(Container *c, const InventoryContainer *found) {
+        LIST_FOREACH(p, c->processes, links) {
+                bool running = false;
+
+                for (size_t i = 0; found && i < found->n_processes; i++)
+                        running = running || found->processes[i].process == p->number;
+                if (p->pid != 0 && !running)
+                        process_exited(p, -1);
+        }
+}
+
 /* What a container's processes are that exec has begun, as the supervisor knows them. */
 static void reconcile_processes(Container *c, const InventoryContainer *found) {
         for (size_t i = 0; i < found->n_processes; i++) {
@@ -178,14 +190,7 @@ static void reconcile_processes(Container *c, const InventoryContainer *found) {
                 p->owner = c->record->owner;
                 process_announce(p);
         }
-        LIST_FOREACH(p, c->processes, links) {
-                bool running = false;
-
-                for (size_t i = 0; i < found->n_processes; i++)
-                        running = running || found->processes[i].process == p->number;
-                if (p->pid != 0 && !running)
-                        process_exited(p, -1);
-        }
+        end_processes(c, found);
 }
 
 /* Return: whether the container runs. */
@@ -226,6 +231,7 @@ static void reconcile_ended(Container *c) {
         Event event = {.status = -1, .finished_at = now_realtime()}, recorded;
         bool known = exit_record_read(c->manager, c->record->spec->id, &recorded);
 
+        end_processes(c, NULL);
         if (known)
                 event = recorded;
         if (!known && !container_is_up(c) && c->record->state != RECORD_RUNNING)
@@ -276,7 +282,9 @@ void manager_reconcile(Manager *m, Inventory *inventory) {
 
                 if (found)
                         container_stop_again(c);
-                if (c->busy)
+                if (c->busy && container_is_up(c) && found)
+                        end_processes(c, found); /* it may be frozen */
+                if (c->busy && (found || !container_is_up(c)))
                         continue; /* its own reply says what became of it */
                 if (!found || !reconcile_running(c, found))
                         reconcile_ended(c);
