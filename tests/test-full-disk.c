@@ -62,12 +62,14 @@ static void test_commit(void) {
         /* A supervisor begins its work all the same. */
         supervisor_kill();
         WAIT_UNTIL(shell(NULL, NULL, "mydocker exec c true") == 0);
+        expect(1, "", NO_SPACE, "mydocker update --memory 64m c");
         expect(0, NULL, NULL, "mydocker stop -t 0 c");
         expect(1, "", NO_SPACE, "mydocker commit c sealed");
         /* It is as it was, also for a daemon that starts on the full disk. */
         daemon_kill(SIGKILL);
         daemon_start();
         expect(0, "c\n", "", "mydocker ps -a --format '{{.Names}}'");
+        expect(0, "137\n", "", "mydocker inspect -f '{{.State.ExitCode}}' c");
         expect(0, "10485760\n", "", "mydocker export c | tar -tvf - data | awk '{ print $3 }'");
         expect(0, NULL, "", "mydocker rm c");
         check_used(empty);

@@ -23,9 +23,8 @@ static void on_frozen(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                         c->frozen = c->record->paused = true;
                         c->state = CONTAINER_PAUSED;
                         container_changed(c, "State", NULL);
-                        container_save(c);
                 }
-                reply_done_empty(call->message);
+                container_save_and_reply(c, call->message);
         }
         container_busy_end(c);
 }
@@ -41,9 +40,8 @@ static void on_thawed(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                         c->frozen = c->record->paused = false;
                         c->state = c->stop_timer ? CONTAINER_STOPPING : CONTAINER_RUNNING;
                         container_changed(c, "State", NULL);
-                        container_save(c);
                 }
-                reply_done_empty(call->message);
+                container_save_and_reply(c, call->message);
         }
         container_busy_end(c);
 }
@@ -211,7 +209,7 @@ static void on_updated(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                 reply_failure(update->call->message, &reply->error);
         } else {
                 take_update(c, &update->limits, update->restart);
-                reply_done_empty(update->call->message);
+                container_save_and_reply(c, update->call->message);
         }
         container_busy_end(c);
 }
@@ -268,5 +266,6 @@ int container_method_update(sd_bus_message *message, void *userdata, sd_bus_erro
         if (container_is_up(c))
                 return update_running(c, message, &limits, restart, error);
         take_update(c, &limits, restart);
-        return sd_bus_reply_method_return(message, NULL);
+        container_save_and_reply(c, message);
+        return 1;
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "daemon/container.h"
+#include "daemon/exit-record.h"
 #include "daemon/supervisor-client.h"
 #include "shared/fault.h"
 #include "shared/log.h"
@@ -87,6 +88,8 @@ static void finish_remove(Remove *remove, const Error *error) {
                 error = &e;
         if (!error) {
                 (void)FAULT("remove.trashed");
+                /* One is left if it could not be taken over into the container's own. */
+                exit_record_forget(m, c->record->spec->id);
                 container_forget(c);
         } else {
                 log_error_object(LOG_ERR, error, "Cannot remove container %s", c->record->name);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "daemon/authorize.h"
+#include "daemon/bus-util.h"
 #include "daemon/call.h"
 #include "daemon/container.h"
 #include "daemon/errors.h"
@@ -263,11 +264,27 @@ void container_changed(Container *c, const char *property, ...) {
                           c->record->spec->id);
 }
 
-void container_save(Container *c) {
+static int save(Container *c, Error *e) {
+        if (c->forgotten || store_container_write(c->manager->store, c->record, e) >= 0)
+                return 0;
+        log_error_object(LOG_ERR, e, "Container %s", c->record->name);
+        return -e->number;
+}
+
+int container_save(Container *c) {
         Error e = ERROR_INIT;
 
-        if (!c->forgotten && store_container_write(c->manager->store, c->record, &e) < 0)
-                log_error_object(LOG_ERR, &e, "Container %s", c->record->name);
+        return save(c, &e);
+}
+
+void container_save_and_reply(Container *c, sd_bus_message *message) {
+        Error e = ERROR_INIT;
+
+        /* It has happened, but the next daemon would not know of it. */
+        if (save(c, &e) < 0)
+                reply_failure(message, &e);
+        else
+                reply_done_empty(message);
 }
 
 int container_wait_turn(Container *c, sd_bus_message *message, sd_bus_error *error) {
@@ -415,6 +432,7 @@ void container_exited(Container *c, const Event *event) {
         Manager *m = c->manager;
         ContainerRecord *record = c->record;
         Error e = ERROR_INIT;
+        int r = 0;
 
         container_ref(c);
         if (container_is_up(c))
@@ -446,10 +464,11 @@ void container_exited(Container *c, const Event *event) {
                 log_error_object(LOG_WARNING, &e, "Container %s", record->name);
         /* What goes away at once needs no record any more. */
         if (c->exit_hooks || !is_to_be_removed(c))
-                container_save(c);
+                r = container_save(c);
         run_exit_hooks(c);
         container_settle(c);
         /* Of no more use once ours says the same. */
-        exit_record_forget(m, record->spec->id);
+        if (r >= 0)
+                exit_record_forget(m, record->spec->id);
         container_unref(c);
 }

@@ -106,8 +106,10 @@ bool container_is_up(const Container *c);
 /* Announces changed properties; the names end with NULL. */
 void container_changed(Container *c, const char *property, ...) __attribute__((sentinel));
 
-/* Writes the record; a failure is logged. */
-void container_save(Container *c);
+/* Writes the record; a failure is logged. Return: 0 or a negative errno. */
+int container_save(Container *c);
+/* The same, and answers the call. */
+void container_save_and_reply(Container *c, sd_bus_message *message);
 
 /* Whether the call may go on. Otherwise it is dispatched again later.
  * Return: 1, 0 when it was put aside, or a negative errno with `error` set. */

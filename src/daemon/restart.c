@@ -104,7 +104,6 @@ void restart_set_policy(Container *c, RestartPolicy policy) {
         }
         if (c->state == CONTAINER_RESTARTING && policy.kind == RESTART_NO)
                 restart_cancel(c);
-        container_save(c);
 }
 
 /* What could not be started is tried again, like what ended at once. */

@@ -43,7 +43,7 @@ void restart_started(struct Container *c);
 /* Somebody wants it stopped, be it up or about to be started again: its policy rests. */
 void restart_stopped(struct Container *c);
 
-/* Takes a policy, says so if it is another one, and saves the record. */
+/* Takes a policy, and says so if it is another one. The record is not saved. */
 void restart_set_policy(struct Container *c, RestartPolicy policy);
 
 /* The container is not busy any more: starts it if that is due. */
