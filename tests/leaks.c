@@ -111,6 +111,10 @@ static void add_fds(GPtrArray *lines, const char *who, pid_t pid) {
                 /* "socket:[1234]" */
                 if (number && !g_str_has_prefix(target, "anon_inode:"))
                         *number = '\0';
+                /* An upgraded supervisor opens them in another mount namespace. */
+                if (target && g_str_has_suffix(target, sandbox_cgroup()))
+                        memmove(target, target + strlen(target) - strlen(sandbox_cgroup()),
+                                strlen(sandbox_cgroup()) + 1);
                 if (target)
                         add(lines, "%s's descriptor %s", who, target);
         }

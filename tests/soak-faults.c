@@ -98,6 +98,14 @@ static void supervisor_dies(Soak *s) {
                 (void)kill(pid, SIGKILL);
 }
 
+/* Nothing may be lost by that. */
+static void supervisor_is_upgraded(Soak *s) {
+        pid_t pid = supervisor_pid();
+
+        if (pid > 1)
+                (void)kill(pid, SIGHUP);
+}
+
 static void both_die(Soak *s) {
         supervisor_dies(s);
         daemon_dies(s);
@@ -246,20 +254,11 @@ static const struct {
         guint weight;
         void (*begin)(Soak *s);
 } faults[] = {
-        {3, daemon_dies},
-        {3, supervisor_dies},
-        {1, both_die},
-        {3, daemon_stands_still},
-        {3, supervisor_stands_still},
-        {3, worker_dies},
-        {2, worker_stands_still},
-        {5, process_dies},
-        {3, command_dies},
-        {2, command_stands_still},
-        {2, client_goes},
-        {1, fill_disk},
-        {2, descriptors_run_out},
-        {8, arm_fault},
+        {3, daemon_dies},  {3, supervisor_dies},      {4, supervisor_is_upgraded},
+        {1, both_die},     {3, daemon_stands_still},  {3, supervisor_stands_still},
+        {3, worker_dies},  {2, worker_stands_still},  {5, process_dies},
+        {3, command_dies}, {2, command_stands_still}, {2, client_goes},
+        {1, fill_disk},    {2, descriptors_run_out},  {8, arm_fault},
 };
 
 void faults_begin(Soak *s) {

@@ -100,6 +100,7 @@ typedef struct Soak {
         unsigned last_name, last_value;
         /* What has happened in this round. */
         bool daemon_died, supervisor_died, scarce, worker_died;
+        bool was_scarce; /* since the last time all was removed */
 } Soak;
 
 /* Random numbers */
