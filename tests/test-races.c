@@ -6,6 +6,7 @@
 #include "harness.h"
 
 #include <signal.h>
+#include <string.h>
 
 typedef struct Answer {
         bool here;
@@ -116,6 +117,21 @@ static void test_removed(void) {
         check_answer(&answer, ERROR_MYDOCKER("NoSuchContainer"));
 }
 
+static void test_not_removed(void) {
+        g_autofree char *path = container_create(NULL, "true");
+        Answer removed;
+
+        g_variant_unref(bus_call(path, "Mount", "(@a{sv} {},)"));
+        (void)hold_supervisor();
+        ask(&removed, path, "Remove", "(@a{sv} {},)");
+        supervisor_kill();
+        check_answer(&removed, ERROR_MYDOCKER("RuntimeFailed"));
+        bus_check_property(path, "State", "'created'");
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker rm %s", strrchr(path, '/') + 1) == 0);
+        daemon_kill(SIGTERM);
+        daemon_start();
+}
+
 /* What was executed in it has ended, too, and nothing waits for that. */
 static void test_ended_unseen(void) {
         g_autofree char *path = container_run("{'auto-remove': <true>}", "sleep 1000");
@@ -176,6 +192,7 @@ int main(int argc, char *argv[]) {
         harness_add("/races/paused", test_paused);
         harness_add("/races/removed", test_removed);
         harness_add("/races/ended-unseen", test_ended_unseen);
+        harness_add("/races/not-removed", test_not_removed);
         harness_add("/races/removed-first", test_removed_first);
         harness_add("/races/stopped", test_stopped);
         return harness_run();

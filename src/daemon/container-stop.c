@@ -93,7 +93,10 @@ static void finish_remove(Remove *remove, const Error *error) {
                 container_forget(c);
         } else {
                 log_error_object(LOG_ERR, error, "Cannot remove container %s", c->record->name);
-                c->state = CONTAINER_DEAD;
+                /* It is as it was. What goes by itself is not tried again and again. */
+                c->state = c->record->auto_remove             ? CONTAINER_DEAD :
+                           c->record->state == RECORD_CREATED ? CONTAINER_CREATED :
+                                                                CONTAINER_EXITED;
                 container_changed(c, "State", NULL);
         }
         if (remove->callback)

@@ -282,6 +282,11 @@ void manager_reconcile(Manager *m, Inventory *inventory) {
 
                 if (found)
                         container_stop_again(c);
+                if (c->state == CONTAINER_DEAD) {
+                        c->state = CONTAINER_EXITED;
+                        container_settle(c);
+                        continue;
+                }
                 if (c->busy && container_is_up(c) && found)
                         end_processes(c, found); /* it may be frozen */
                 if (c->busy && (found || !container_is_up(c)))
