@@ -7,7 +7,6 @@
 
 #include <glib/gstdio.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,19 +236,21 @@ static void check_state(Soak *s, Container *c, const char *state) {
         register_settle(&c->state, value);
 }
 
-/* A file in a container, as Export of a tar archive would show it: also of one that does not run. */
+/* A file in a container, also of one that does not run. */
 static char *read_in_container(Container *c, const char *name) {
         const char *id = strrchr(c->path, '/') + 1;
         g_autofree char *out = NULL, *err = NULL;
 
-        if (shell(&out, &err, "mydocker cp %s:/%s - | tar -xOf -", id, name) == 0)
-                return g_strdup(g_strchomp(out));
-        if (strstr(err, "is not running")) {
-                g_autofree char *text = NULL;
-                shell(&text, NULL,
-                      "p=$(mydocker inspect -f '{{.State.Pid}}' %s); grep . /proc/$p/status /proc/$p/stack; ps -eo pid,ppid,stat,pidns,comm | grep $(readlink /proc/$p/ns/pid_for_children | tr -dc 0-9); ps -eo pid,ppid,stat,pidns,comm | grep Z; mydocker inspect %s",
-                      id, id);
-                fprintf(stderr, "NOTRUNNING %s\n", text);
+        for (int i = 0; i < 200; i++) {
+                g_free(out);
+                g_free(err);
+                if (shell(&out, &err, "mydocker cp %s:/%s - | tar -xOf -", id, name) == 0)
+                        return g_strdup(g_strchomp(out));
+                /* It is ending, which takes until what was executed in it has been reaped, by process 1 if its
+                 * supervisor died. */
+                if (!strstr(err, "is not running"))
+                        break;
+                g_usleep(100000);
         }
         if (!strstr(err, "No such file") && !strstr(err, "does not exist") &&
             !strstr(err, "not found"))

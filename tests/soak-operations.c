@@ -344,10 +344,11 @@ static void take_memory(Soak *s, Client *client, Container *c) {
 
         c->disturbed = true;
         register_write(&c->state, "down");
-        op_issue(op_new(s, client, &call, c), c->path,
-                 g_variant_new_parsed(
-                         "(['sh', '-c', 'tail -c 30000000 /dev/zero | wc -c'], @a{sv} {})"),
-                 NULL);
+        op_issue(
+                op_new(s, client, &call, c), c->path,
+                g_variant_new_parsed(
+                        "(['sh', '-c', 'head -c 30000000 /dev/zero | tail -c 29000000 | wc -c'], @a{sv} {})"),
+                NULL);
 }
 
 static void look(Soak *s, Client *client, Container *c) {
@@ -378,8 +379,9 @@ static void on_waited(Op *op, GVariant *reply, GUnixFDList *fds) {
         int status;
 
         g_variant_get(reply, "(i)", &status);
-        if (op->container->kind == BRIEF && status != BRIEF_STATUS && !op->container->disturbed &&
-            !op->soak->supervisor_died)
+        /* 0: it has not been started. */
+        if (op->container->kind == BRIEF && status != BRIEF_STATUS && status != 0 &&
+            !op->container->disturbed && !op->soak->supervisor_died)
                 test_fails("%s exited with %d", op->container->path, status);
 }
 

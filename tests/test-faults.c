@@ -130,7 +130,7 @@ static const Operation operations[] = {
         {
                 /* Whether it is shown or not, nothing of it is left. */
                 .name = "mount",
-                .prepare = "mydocker create --name c busybox true",
+                .prepare = "mydocker create --name c busybox sh -c '" MAKE "'",
                 .operate = "mydocker mount c; mydocker rm c",
                 .done = "! mydocker inspect --type container c",
                 .undone = STILL_STARTS,
