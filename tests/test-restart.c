@@ -2,7 +2,7 @@
 
 /* The daemon dies and comes again: containers, their logs, exit codes and names go on without it. */
 
-#include "harness.h"
+#include "session.h"
 
 #include <signal.h>
 #include <string.h>
@@ -166,6 +166,61 @@ static void test_half_removed(void) {
         CHECK(!bus_object_exists(path));
 }
 
+/* In the background, until its output and exit status are there as files NAME.out and NAME.status. */
+static void start_client(const char *name, const char *command) {
+        expect(0, "", "", "(%s > %s.out 2>&1; echo $? > %s.status) > /dev/null 2>&1 &", command,
+               name, name);
+}
+
+/* Commits again and again; one that was told to be done is there. */
+#define COMMIT_ALL                                                                                 \
+        "i=0; while [ ! -e stop ]; do i=$((i+1)); if mydocker commit base made:$i; then "          \
+        "echo made:$i >> made; else sleep 0.1; fi; done"
+
+/* The daemon is killed at any moment while clients are at work: those with a stream never notice, others are told. */
+static void test_clients(void) {
+        g_autofree char *base = container_run("{'name': <'base'>}", "sleep 1000");
+        Session *session = session_new("mydocker run -it --rm --name screen busybox sh", 24, 80);
+
+        session_expect(session, "# ");
+        start_client("run", "mydocker run --name seen busybox sh -c 'i=0; while [ ! -e /end ]; do "
+                            "echo line $i; i=$((i+1)); sleep 0.01; done; exit 3'");
+        start_client("exec", "mydocker exec base sh -c 'i=0; while [ ! -e /end ]; do "
+                             "echo line $i; i=$((i+1)); sleep 0.01; done; exit 4'");
+        start_client("commit", COMMIT_ALL);
+        WAIT_UNTIL(shell(NULL, NULL, "grep -q '^line 1$' run.out && grep -q '^line 1$' exec.out") ==
+                   0);
+        start_client("wait", "mydocker wait base");
+        start_client("logs", "mydocker logs -f seen");
+        WAIT_UNTIL(shell(NULL, NULL, "grep -q '^line 1$' logs.out") == 0);
+        for (int i = 0; i < 12; i++) {
+                g_usleep(g_random_int_range(0, 150000));
+                daemon_kill(SIGKILL);
+                session_type(session, "echo $((40 + 2))\n");
+                session_expect(session, "42\r\n");
+                daemon_start();
+        }
+        expect(0, "", "",
+               "touch stop; mydocker exec base touch /end; mydocker exec seen touch /end");
+        session_type(session, "exit 5\n");
+        g_assert_cmpint(session_end(session), ==, 5);
+        WAIT_UNTIL(shell(NULL, NULL,
+                         "cat run.status exec.status commit.status wait.status logs.status") == 0);
+        expect(0, "3\n4\n", "", "cat run.status exec.status");
+        expect(0, "1\n*did not answer*", "", "cat wait.status wait.out");
+        expect(0, "1\n", "", "cat logs.status");
+        expect(0, "Error: the mydocker daemon *\n*", "", "grep -v '^line ' logs.out");
+        /* Nothing of what they showed and of what was logged is missing. */
+        expect(0, "", "",
+               "for i in run exec; do seq -f 'line %%.0f' 0 $(($(wc -l < $i.out) - 1)) | "
+               "cmp - $i.out; done; mydocker logs seen | cmp - run.out");
+        expect(0, "", "", "while read -r name; do mydocker inspect $name > /dev/null; done < made");
+        expect(0, "*", "",
+               "mydocker rm -f base seen; "
+               "mydocker images -q made | sort -u | xargs mydocker rmi -f; "
+               "rm -f stop made *.out *.status");
+}
+
 /* A daemon that starts while the name is still taken, or twice, does no harm. */
 static void test_second_daemon(void) {
         g_autofree char *path = container_run(NULL, "sleep 1000");
@@ -189,6 +244,7 @@ int main(int argc, char *argv[]) {
         harness_add("/restart/killed-meanwhile", test_killed_meanwhile);
         harness_add("/restart/interrupted", test_interrupted);
         harness_add("/restart/half-removed", test_half_removed);
+        harness_add("/restart/clients", test_clients);
         harness_add("/restart/second-daemon", test_second_daemon);
         return harness_run();
 }

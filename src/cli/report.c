@@ -184,6 +184,8 @@ int report_bus_error(const Client *client, const sd_bus_error *error, int r, con
                 return report_denied(client, error);
         if (daemon_is_absent(error))
                 return report_absent(client, error);
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
+                return report(client, "the mydocker daemon did not answer: %s", text);
 
         r = report(client, "%s", text);
         if (client->verb->failure != EXIT_OUR_FAILURE)

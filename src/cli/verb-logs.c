@@ -154,6 +154,19 @@ static int read_elsewhere(Client *client, const char *path, const char *operand,
                             report_bus_error(client, error, failure, operand);
 }
 
+/* A log that is followed ends with its container, or with the daemon that answered `reply`. */
+static int check_end(Client *client, const char *path, const char *operand, sd_bus_message *reply) {
+        _cleanup_message_ sd_bus_message *pong = NULL;
+        int r = client_call(client, operand, path, "org.freedesktop.DBus.Peer", "Ping", &pong, "");
+
+        if (r != 0)
+                return r;
+        return streq_ptr(sd_bus_message_get_sender(pong), sd_bus_message_get_sender(reply)) ?
+                       0 :
+                       report(client,
+                              "the mydocker daemon was restarted, the log is not followed any more");
+}
+
 static int open_logs(Client *client, const char *path, const char *operand, LogLines *lines) {
         _cleanup_message_ sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -170,7 +183,9 @@ static int open_logs(Client *client, const char *path, const char *operand, LogL
         r = sd_bus_message_read(reply, "h", &fd);
         if (r >= 0)
                 r = copy_log(fd, lines);
-        return r < 0 ? report_errno(client, r, "cannot read the log") : 0;
+        if (r < 0)
+                return report_errno(client, r, "cannot read the log");
+        return follow ? check_end(client, path, operand, reply) : 0;
 }
 
 static int add_point(char ***words, const char *name, uint64_t us) {
