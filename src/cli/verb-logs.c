@@ -17,8 +17,8 @@
 #include "shared/strutil.h"
 
 #define NONE JOURNAL_NONE
-#define POLL_INTERVAL_US 1000000
-#define SETTLE_US 1000000
+/* How long to wait for an entry until the container is looked at again, and after its end. */
+#define INTERVAL_US 1000000
 
 static int parse_tail(const char *value, void *target);
 static int parse_point(const char *value, void *target);
@@ -99,7 +99,7 @@ static int copy_journal(Client *client, JournalReader *reader, const char *path)
                 int r = journal_reader_read(reader);
 
                 if (r == 0 && follow)
-                        r = journal_reader_wait(reader, running ? POLL_INTERVAL_US : SETTLE_US);
+                        r = journal_reader_wait(reader, INTERVAL_US);
                 if (r < 0)
                         return report_errno(client, r, "cannot read the journal");
                 if (!follow || (r == 0 && !running) || (until != NONE && now_realtime() > until))
