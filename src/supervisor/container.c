@@ -9,6 +9,7 @@
 #include "shared/process.h"
 #include "supervisor/container.h"
 #include "supervisor/exit-status.h"
+#include "supervisor/fdstore.h"
 #include "supervisor/record.h"
 
 /* How long the end of the outputs is waited for after the main process has ended. All processes of
@@ -146,6 +147,7 @@ static void send_end(Process *process) {
                         log_errno(LOG_ERR, r, "Can't write the exit record of container %s",
                                   process->container->id);
                 record_remove(process->container);
+                fdstore_drop(process->container->id);
         }
         server_send_event(supervisor->server, &process->end);
 }

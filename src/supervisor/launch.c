@@ -7,6 +7,7 @@
 #include "shared/log.h"
 #include "shared/process.h"
 #include "supervisor/container.h"
+#include "supervisor/fdstore.h"
 #include "supervisor/launch.h"
 #include "supervisor/record.h"
 
@@ -163,8 +164,10 @@ static int finish_launch(Process *process, Error *e) {
         if (is_main)
                 container->running = true;
         call_reply(TAKE_PTR(process->call));
-        if (is_main)
+        if (is_main) {
                 container_watch_oom(container);
+                fdstore_keep(container);
+        }
         return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "shared/log.h"
 #include "shared/strutil.h"
 #include "supervisor/container.h"
+#include "supervisor/fdstore.h"
 #include "supervisor/notify.h"
 #include "supervisor/record.h"
 #include "supervisor/request.h"
@@ -168,6 +169,8 @@ static int set_up(Supervisor *supervisor, Error *e) {
         int r;
 
         upgrade_receive(supervisor);
+        if (fdstore_receive(&supervisor->kept) < 0)
+                return error_oom(e);
         r = event_loop_new(&supervisor->loop);
         if (r >= 0)
                 r = reaper_new(supervisor->loop, &supervisor->reaper);
@@ -186,6 +189,7 @@ static int set_up(Supervisor *supervisor, Error *e) {
         TRY(record_adopt(supervisor, e));
         TRY(upgrade_load_server(supervisor, &server, e));
         upgrade_finish(supervisor);
+        supervisor->kept = fdstore_free(supervisor->kept);
         return 0;
 }
 
@@ -200,6 +204,7 @@ static void tear_down(Supervisor *supervisor) {
         event_timer_cancel(&supervisor->upgrade);
         event_timer_cancel(&supervisor->strangers);
         state_free(supervisor->state);
+        fdstore_free(supervisor->kept);
         reaper_free(supervisor->reaper);
         cgroup_tree_free(supervisor->cgroups);
         runtime_free(supervisor->runtime);

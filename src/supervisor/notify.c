@@ -7,15 +7,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shared/fd.h"
 #include "shared/log.h"
 #include "shared/strutil.h"
 #include "supervisor/notify.h"
 
-void notify(const char *state) {
+void notify_with_fd(const char *state, int passed) {
         const char *path = getenv("NOTIFY_SOCKET");
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         _cleanup_close_ int fd = -EBADF;
         socklen_t size;
+        int r;
 
         if (!path || (path[0] != '/' && path[0] != '@') || !path[1] ||
             strlen(path) >= sizeof(address.sun_path))
@@ -25,9 +27,15 @@ void notify(const char *state) {
         if (path[0] == '@')
                 address.sun_path[0] = '\0';
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 ||
-            sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
-                log_errno(LOG_WARNING, errno, "Can't tell the service manager %s", state);
+        r = fd < 0 || connect(fd, (struct sockaddr *)&address, size) < 0 ?
+                    -errno :
+                    fd_send_message(fd, state, strlen(state), &passed, passed >= 0);
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Can't tell the service manager %s", state);
+}
+
+void notify(const char *state) {
+        notify_with_fd(state, -EBADF);
 }
 
 static void on_watchdog(void *data) {

@@ -14,6 +14,8 @@ typedef struct Watchdog {
 
 /* Tells the service manager, if there is one, in the words of sd_notify(3). */
 void notify(const char *state);
+/* The same with a descriptor; -EBADF: without. */
+void notify_with_fd(const char *state, int fd);
 
 /* Tells it that we are ready, and if it has a watchdog, twice in its interval that we live; until the
  * timer is cancelled. */

@@ -342,6 +342,10 @@ uint64_t output_inode(const Output *output) {
         return output->ended || fstat(output->config.fd, &st) < 0 ? 0 : st.st_ino;
 }
 
+int output_fd(const Output *output) {
+        return output->config.fd;
+}
+
 static void release(Output *output) {
         output->released = true;
         LIST_PREPEND(released, output, outputs);

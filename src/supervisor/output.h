@@ -43,6 +43,9 @@ bool output_drain(Output *output);
 /* The inode of what it reads from, for finding it again; 0 when it has ended. */
 uint64_t output_inode(const Output *output);
 
+/* What it reads from; -EBADF when it has ended. */
+int output_fd(const Output *output);
+
 /* Gives it up. Nothing is read any more; clients get what they haven't yet, which doesn't need the
  * caller. Return: NULL. */
 Output *output_release(Output *output);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "shared/fault.h"
@@ -8,6 +9,7 @@
 #include "shared/log.h"
 #include "shared/process.h"
 #include "supervisor/container.h"
+#include "supervisor/fdstore.h"
 #include "supervisor/record.h"
 
 #define NAME_SIZE (ID_LENGTH + sizeof(".json"))
@@ -153,8 +155,21 @@ static int open_pipe(const Supervisor *supervisor, int pid, uint64_t inode) {
         return -ENOENT;
 }
 
-/* Goes on reading what the container puts out, where its main process has the pipes still open. */
+/* Its terminal, where a service manager has kept it. */
+static int adopt_terminal(Container *container, const Record *record) {
+        int master = fdstore_take(container->supervisor->kept, record->id, "terminal");
+
+        if (master < 0)
+                return 0;
+        container->main->terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        return process_add_output(container->main, 0, master, &record->log);
+}
+
+/* Goes on reading what the container puts out, from what a service manager has kept or where its main process has the
+ * pipes still open. */
 static void adopt_outputs(Container *container, const Record *record) {
+        static const char *const names[] = {"stdout", "stderr"};
+        FdStore *kept = container->supervisor->kept;
         Error e = ERROR_INIT;
 
         if (container_open_log(container, &record->log, &e) < 0)
@@ -164,13 +179,17 @@ static void adopt_outputs(Container *container, const Record *record) {
 
                 if (record->pipes[i] == 0)
                         continue;
-                r = fd = open_pipe(container->supervisor, record->pid, record->pipes[i]);
+                r = fd = fdstore_take(kept, record->id, names[i]);
+                if (fd < 0)
+                        r = fd = open_pipe(container->supervisor, record->pid, record->pipes[i]);
                 if (fd >= 0)
                         r = process_add_output(container->main, i, fd, &record->log);
                 if (r < 0)
                         log_errno(LOG_WARNING, r, "Can't read %s of container %s any more",
                                   pipe_names[i], container->id);
         }
+        if (record->tty && adopt_terminal(container, record) < 0)
+                log_warning("Can't read the terminal of container %s any more", container->id);
 }
 
 /* Return: 0, or -ESRCH when the container has ended, or another negative errno. */

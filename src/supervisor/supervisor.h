@@ -42,7 +42,8 @@ typedef struct Supervisor {
         EventTimer upgrade;
         unsigned upgrade_waited;
         State *state;
-        bool incomplete; /* not everything of it was taken over */
+        struct FdStore *kept; /* what a service manager has kept for us */
+        bool incomplete;      /* not everything of it was taken over */
         EventTimer strangers;
 } Supervisor;
 

@@ -27,6 +27,10 @@ static pid_t supervisor;
 static int client = -EBADF;
 static uint64_t serial;
 
+static int passed[16];
+static size_t n_passed;
+static const char *passed_names;
+
 static Event events[256];
 static size_t n_events;
 
@@ -173,6 +177,26 @@ void client_reconnect(void) {
         reply_done(&reply);
 }
 
+void client_pass(const int *fds, size_t n, const char *names) {
+        CHECK(n <= ELEMENTSOF(passed));
+        for (size_t i = 0; i < n; i++) /* out of the way of the numbers that they get */
+                CHECK((passed[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 100)) >= 0);
+        n_passed = n;
+        passed_names = names;
+}
+
+static void set_passed(void) {
+        char number[16];
+
+        for (size_t i = 0; i < n_passed; i++)
+                dup2(passed[i], 3 + (int)i);
+        snprintf(number, sizeof(number), "%d", (int)getpid());
+        setenv("LISTEN_PID", number, true);
+        snprintf(number, sizeof(number), "%zu", n_passed);
+        setenv("LISTEN_FDS", number, true);
+        setenv("LISTEN_FDNAMES", passed_names, true);
+}
+
 pid_t client_start_supervisor(void) {
         supervisor = fork();
         CHECK(supervisor >= 0);
@@ -184,9 +208,13 @@ pid_t client_start_supervisor(void) {
                 snprintf(state, sizeof(state), "--state-dir=%s", in_dir("state"));
                 snprintf(run, sizeof(run), "--runtime-dir=%s", in_dir("run"));
                 snprintf(parent, sizeof(parent), "--cgroup-parent=%s", cgroup_parent);
+                if (n_passed > 0)
+                        set_passed();
                 execl(program, program, state, run, parent, NULL);
                 _exit(127);
         }
+        fd_close_many(passed, n_passed);
+        n_passed = 0;
         n_events = 0;
         client = -EBADF;
         client_reconnect();

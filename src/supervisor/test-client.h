@@ -30,6 +30,8 @@ void client_await_upgrade(void);
 /* Starts the supervisor and connects to it; client_stop_supervisor() ends it by this signal. */
 pid_t client_start_supervisor(void);
 pid_t client_supervisor(void);
+/* What it is passed, as a service manager passes what it has kept; once. */
+void client_pass(const int *fds, size_t n, const char *names);
 void client_stop_supervisor(int signal);
 
 /* Connects anew after the supervisor has closed the connection. */
