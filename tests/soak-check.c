@@ -477,6 +477,7 @@ static void check_set(const char *what, const char *expected_command, const char
 static void check_host(Soak *s) {
         static const struct {
                 const char *what, *expected, *actual;
+                bool is_kept; /* when it could not be removed, or is of use still */
         } sets[] = {
                 {"containers on disk", "mydocker ps -aq --no-trunc | sort",
                  "ls \"$MYDOCKER_SANDBOX\"/state/containers"},
@@ -490,8 +491,8 @@ static void check_host(Soak *s) {
                 {"what is half done", "",
                  "cd \"$MYDOCKER_SANDBOX\"/state && ls -A staging intents trash | grep -v :$ | grep ."},
                 {"records of the supervisor", "mydocker ps -q --no-trunc | sort | sed 's/$/.json/'",
-                 "ls -A \"$MYDOCKER_SANDBOX\"/run/state"},
-                {"exits", "", "ls -A \"$MYDOCKER_SANDBOX\"/run/exits"},
+                 "ls -A \"$MYDOCKER_SANDBOX\"/run/state", true},
+                {"exits", "", "ls -A \"$MYDOCKER_SANDBOX\"/run/exits", true},
                 {"processes", "",
                  "for f in /proc/[0-9]*; do read -r name < $f/comm && [ \"$name\" = mydocker-worker ] &&"
                  " tr '\\0' '\\n' < $f/environ | grep -qxF \"MYDOCKER_SANDBOX=$MYDOCKER_SANDBOX\" &&"
@@ -507,10 +508,9 @@ static void check_host(Soak *s) {
                 " sort -u",
                 sandbox_cgroup());
 
-        /* What could not be taken over into a container's own record is kept. */
         s->was_scarce |= s->scarce;
         for (guint i = 0; i < G_N_ELEMENTS(sets); i++)
-                if (!s->was_scarce || !g_str_equal(sets[i].what, "exits"))
+                if (!s->was_scarce || !sets[i].is_kept)
                         check_set(sets[i].what, sets[i].expected, sets[i].actual);
         check_set("control groups", "mydocker ps -q --no-trunc | sort", groups);
 }
