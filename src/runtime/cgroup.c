@@ -365,6 +365,9 @@ int cgroup_pids(const Cgroup *cgroup, uint32_t **ret, size_t *n, Error *e) {
         r = fd_read_file_at(cgroup->tree->parents[0], path, ATTRIBUTE_SIZE_MAX, &text, NULL);
         if (r >= 0)
                 r = append_pids(text, &pids, &found);
+        /* Removed, perhaps from this hierarchy only if whoever did it died. No process is left then. */
+        if (r == -ENOENT)
+                r = 0;
         if (r < 0)
                 return error_set(e, r, "cgroup", "reading the processes of group %s", cgroup->path);
         *ret = TAKE_PTR(pids);

@@ -144,6 +144,21 @@ static void test_limits(void) {
         CHECK_INT(cgroup_open(tree, id, &cgroup, &e), -ENOENT);
 }
 
+/* Whoever removed it died in between. */
+static void test_half_removed(void) {
+        _cleanup_(cgroup_freep) Cgroup *made = NULL, *cgroup = NULL;
+        Limits limits = {};
+        Error e = ERROR_INIT;
+
+        if (tree->n < 2)
+                return;
+        CHECK_INT(cgroup_make(tree, id, &limits, &made, &e), 0);
+        CHECK_INT(unlinkat(tree->parents[0], id, AT_REMOVEDIR), 0);
+        CHECK_INT(cgroup_open(tree, id, &cgroup, &e), 0);
+        CHECK_INT(cgroup_kill(cgroup, &e), 0);
+        remove_group(cgroup);
+}
+
 static void test_oom(void) {
         _cleanup_(cgroup_freep) Cgroup *cgroup = NULL;
         Limits limits = {.memory = 16 << 20, .memory_swap = 16 << 20};
@@ -199,6 +214,7 @@ int main(void) {
         if (cgroup_tree_new(parent, -EBADF, &tree, &e) < 0)
                 return 77;
         test_life();
+        test_half_removed();
         if (tree->of[CONTROLLER_MEMORY] >= 0 && tree->of[CONTROLLER_CPUSET] >= 0) {
                 test_limits();
                 test_oom();
