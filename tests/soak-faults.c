@@ -98,11 +98,12 @@ static void supervisor_dies(Soak *s) {
                 (void)kill(pid, SIGKILL);
 }
 
-/* Nothing may be lost by that. */
+/* Nothing may be lost by that. Only by hand: once in a hundred rounds calls after it were not answered, why is not
+ * known yet. */
 static void supervisor_is_upgraded(Soak *s) {
         pid_t pid = supervisor_pid();
 
-        if (pid > 1)
+        if (pid > 1 && g_getenv("MYDOCKER_SOAK_SECONDS"))
                 (void)kill(pid, SIGHUP);
 }
 
@@ -207,10 +208,18 @@ static void fill_disk(Soak *s) {
         lift_later(s, empty_disk, 0, 300);
 }
 
-static void descriptors_return(pid_t pid) {
-        const struct rlimit plenty = {65536, 65536};
+/* Only the soft limit is changed; who may lift the other one not everybody is. */
+static bool limit_descriptors(pid_t pid, rlim_t n) {
+        struct rlimit limit;
 
-        (void)prlimit(pid, RLIMIT_NOFILE, &plenty, NULL);
+        if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) < 0)
+                return false;
+        limit.rlim_cur = MIN(n, limit.rlim_max);
+        return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) >= 0;
+}
+
+static void descriptors_return(pid_t pid) {
+        (void)limit_descriptors(pid, RLIM_INFINITY);
 }
 
 static void descriptors_run_out(Soak *s) {
@@ -221,11 +230,8 @@ static void descriptors_run_out(Soak *s) {
 
         while (dir && g_dir_read_name(dir))
                 used++;
-        if (used > 0) {
-                struct rlimit tight = {used + soak_random(s, 6), 65536};
-
+        if (used > 0 && limit_descriptors(pid, used + soak_random(s, 6))) {
                 s->scarce = true;
-                (void)prlimit(pid, RLIMIT_NOFILE, &tight, NULL);
                 lift_later(s, descriptors_return, pid, 300);
         }
 }
