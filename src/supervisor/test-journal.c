@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "shared/strutil.h"
 #include "shared/test.h"
@@ -239,6 +240,56 @@ static void test_restarted(void) {
         CHECK(!has_entry());
 }
 
+/* In the place of the new program. */
+static _Noreturn void go_on(int fd) {
+        State *state;
+        Json *json;
+        Journal *journal;
+
+        CHECK_INT(state_read(fd, &state), 0);
+        CHECK_INT(json_get_object(state_root(state), "journal", &json), 1);
+        CHECK_INT(journal_load(loop, state, json, on_ready, NULL, &journal), 0);
+        state_free(state);
+        CHECK(!journal_is_full(journal));
+        CHECK(write_text(journal, " a line\nrest"));
+        journal_release(journal);
+        _exit(0);
+}
+
+/* Another program goes on in the middle of a line. */
+static void test_passed_on(void) {
+        Journal *journal = new_journal("passed");
+        State *state;
+        Json *json;
+        int fd, status;
+        pid_t pid;
+
+        CHECK(write_text(journal, "one\nhalf"));
+        CHECK_STR(next_entry(), "one");
+        CHECK_INT(state_new(&state), 0);
+        CHECK_INT(journal_save(journal, state, &json), 0);
+        CHECK_INT(json_add(state_root(state), "journal", json), 0);
+        fd = state_pass(state);
+        CHECK(fd >= 0);
+        pid = fork();
+        if (pid == 0)
+                go_on(fd);
+        CHECK_INT(waitpid(pid, &status, 0), pid);
+        CHECK_INT(status, 0);
+        CHECK_STR(next_entry(), "half a line");
+        CHECK(strstr(entry, "\nCONTAINER_NAME=web\nCONTAINER_TAG=passed\n"));
+        CHECK_STR(next_entry(), "rest");
+        CHECK(!has_entry());
+        /* It could not be executed: the old one has what it had. */
+        state_keep(state);
+        state_free(state);
+        close(fd);
+        CHECK(write_text(journal, " way\n"));
+        CHECK_STR(next_entry(), "half way");
+        journal_release(journal);
+        CHECK(!has_entry());
+}
+
 int main(void) {
         CHECK(mkdtemp(dir));
         snprintf(path, sizeof(path), "%s/socket", dir);
@@ -249,6 +300,7 @@ int main(void) {
         test_slow();
         test_stalled();
         test_restarted();
+        test_passed_on();
         close(journald);
         event_loop_free(loop);
         CHECK_INT(unlink(path), 0);
