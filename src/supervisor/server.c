@@ -294,8 +294,8 @@ static int enter_connection(Server *server, int fd, uint64_t number, Connection 
         if (!connection)
                 return -ENOMEM;
         *connection = (Connection){.server = server, .fd = fd, .number = number};
-        r = event_source_add(server->loop, &connection->source, fd, EPOLLIN, on_connection,
-                             connection);
+        r = event_source_add(server->loop, &connection->source, fd, server->paused ? 0 : EPOLLIN,
+                             on_connection, connection);
         if (r < 0) {
                 free(connection);
                 return r;
