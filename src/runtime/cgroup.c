@@ -243,16 +243,35 @@ Cgroup *cgroup_free(Cgroup *cgroup) {
         return NULL;
 }
 
-static int make_directories(Cgroup *cgroup, Error *e) {
-        for (size_t i = 0; i < cgroup->tree->n; i++) {
-                int dir = cgroup->tree->parents[i];
+static int make_directory(int parent, const char *id) {
+        if (mkdirat(parent, id, 0755) >= 0)
+                return 0;
+        /* One that was left over and has nothing in it is made anew, for its limits. */
+        if (errno != EEXIST || unlinkat(parent, id, AT_REMOVEDIR) < 0 ||
+            mkdirat(parent, id, 0755) < 0)
+                return -errno;
+        return 0;
+}
 
-                if (mkdirat(dir, cgroup->id, 0755) >= 0)
-                        continue;
-                /* One that was left over and has nothing in it is made anew, for its limits. */
-                if (errno != EEXIST || unlinkat(dir, cgroup->id, AT_REMOVEDIR) < 0 ||
-                    mkdirat(dir, cgroup->id, 0755) < 0)
-                        return error_set(e, errno, "cgroup", "making group %s", cgroup->path);
+/* systemd removes groups of version 1 that it finds empty. */
+static int renew_parents(CgroupTree *tree, Error *e) {
+        fd_close_many(tree->parents, tree->n);
+        TRY(tree->backend->prepare(tree, e));
+        return lock_parent(tree, TAKE_FD(tree->lock), e);
+}
+
+static int make_directories(Cgroup *cgroup, Error *e) {
+        CgroupTree *tree = cgroup->tree;
+
+        for (size_t i = 0; i < tree->n; i++) {
+                int r = make_directory(tree->parents[i], cgroup->id);
+
+                if (r == -ENOENT) {
+                        TRY(renew_parents(tree, e));
+                        r = make_directory(tree->parents[i], cgroup->id);
+                }
+                if (r < 0)
+                        return error_set(e, r, "cgroup", "making group %s", cgroup->path);
         }
         return 0;
 }

@@ -113,6 +113,18 @@ static void test_life(void) {
         remove_group(cgroup);
 }
 
+/* As systemd does it with what it finds empty. */
+static void test_parent_removed(void) {
+        _cleanup_(cgroup_freep) Cgroup *cgroup = NULL;
+        Limits limits = {};
+        Error e = ERROR_INIT;
+
+        for (size_t i = 0; i < tree->n; i++)
+                CHECK(unlinkat(tree->roots[i], tree->parent + 1, AT_REMOVEDIR) >= 0);
+        CHECK_INT(cgroup_make(tree, id, &limits, &cgroup, &e), 0);
+        remove_group(cgroup);
+}
+
 static void test_limits(void) {
         _cleanup_(cgroup_freep) Cgroup *cgroup = NULL;
         Limits first = {.memory = 32 << 20,
@@ -215,6 +227,7 @@ int main(void) {
                 return 77;
         test_life();
         test_half_removed();
+        test_parent_removed();
         if (tree->of[CONTROLLER_MEMORY] >= 0 && tree->of[CONTROLLER_CPUSET] >= 0) {
                 test_limits();
                 test_oom();
