@@ -18,7 +18,10 @@ typedef struct Commit {
         int staging;
         Worker *worker;
         bool canceled;
+        bool ready;                  /* the worker waits for the container to be frozen */
+        bool freezing;               /* the supervisor has been asked */
         bool frozen;                 /* by us */
+        Error copy_error;            /* why the upper directory is not copied */
         bool seals;                  /* the upper directory itself becomes the layer */
         char upper[ID_LENGTH + 1];   /* the layer made of the upper directory */
         char volumes[ID_LENGTH + 1]; /* that of the volumes; empty: none */
@@ -341,14 +344,61 @@ static void begin_volumes(Commit *commit) {
 
 static void on_upper_copied(const Error *error, Json *result, void *userdata) {
         Commit *commit = userdata;
+        Error *e = &commit->copy_error;
 
-        if (take_layer(commit, error, result, "upper/0", commit->upper))
+        commit->worker = NULL;
+        if (e->number == 0 && error)
+                *e = *error;
+        if (e->number == 0 && commit->freezing)
+                error_set(e, EBADMSG, "worker", "it did not wait");
+        if (commit->freezing)
+                return; /* on_frozen() goes on */
+        if (take_layer(commit, e->number != 0 ? e : NULL, result, "upper/0", commit->upper))
                 begin_volumes(commit);
 }
 
-static int copy_upper(Commit *commit, Error *e) {
+static void on_frozen(Reply *reply, int *fds, size_t n_fds, void *userdata) {
+        Commit *commit = userdata;
         Container *c = commit->container;
-        Work work = {.type = WORK_COPY};
+
+        commit->freezing = false;
+        if (reply->error.number != 0 || !container_is_up(c))
+                c->frozen = commit->frozen = false;
+        /* It may just have ended by itself. */
+        if (reply->error.number != 0 && container_is_up(c) && commit->copy_error.number == 0)
+                commit->copy_error = reply->error;
+        if (!commit->worker)
+                fail(commit, &commit->copy_error);
+        else if (commit->copy_error.number != 0)
+                worker_cancel(commit->worker);
+        else
+                worker_tell(commit->worker);
+}
+
+/* The worker is there and only waits: the container stands still for as long as copying takes, not starting. */
+static void on_ready(double progress, void *userdata) {
+        Commit *commit = userdata;
+        Container *c = commit->container;
+
+        if (commit->ready)
+                return;
+        commit->ready = true;
+        if (!container_is_up(c) || c->state == CONTAINER_PAUSED) {
+                worker_tell(commit->worker);
+                return;
+        }
+        /* From now on: what comes while it is being frozen is too late, too. */
+        c->frozen = commit->frozen = commit->freezing = true;
+        if (supervisor_call_simple(c->manager->supervisor, REQUEST_FREEZE, c->record->spec->id,
+                                   on_frozen, commit, &commit->copy_error) < 0) {
+                c->frozen = commit->frozen = commit->freezing = false;
+                worker_cancel(commit->worker);
+        }
+}
+
+static int copy_upper(Commit *commit, bool freeze, Error *e) {
+        Container *c = commit->container;
+        Work work = {.type = WORK_COPY, .wait = freeze};
         _cleanup_close_ int upper = -EBADF, part = -EBADF;
 
         upper = store_container_open(c->manager->store, c->record->spec->id, "upper", e);
@@ -358,8 +408,9 @@ static int copy_upper(Commit *commit, Error *e) {
         if (part < 0)
                 return part;
         int fds[] = {upper, part};
-        return worker_start(c->manager, commit->uid, &work, fds, ELEMENTSOF(fds), on_progress,
-                            on_upper_copied, commit, &commit->worker, e);
+        return worker_start(c->manager, commit->uid, &work, fds, ELEMENTSOF(fds),
+                            freeze ? on_ready : on_progress, on_upper_copied, commit,
+                            &commit->worker, e);
 }
 
 static int seal_upper(Commit *commit, Error *e) {
@@ -372,25 +423,14 @@ static int seal_upper(Commit *commit, Error *e) {
 
 /* A container that somebody looks at, or still unpacks something in, is copied too: its upper directory is in use. And
  * one whose chain cannot become longer. */
-static void begin_upper(Commit *commit) {
+static void begin_upper(Commit *commit, bool freeze) {
         Container *c = commit->container;
         bool copies =
                 container_is_up(c) || container_is_mounted(c) || c->copies || flattens(commit);
         Error e = ERROR_INIT;
 
-        if ((copies ? copy_upper(commit, &e) : seal_upper(commit, &e)) < 0)
+        if ((copies ? copy_upper(commit, freeze, &e) : seal_upper(commit, &e)) < 0)
                 fail(commit, &e);
-}
-
-static void on_frozen(Reply *reply, int *fds, size_t n_fds, void *userdata) {
-        Commit *commit = userdata;
-        Container *c = commit->container;
-
-        if (reply->error.number != 0 || !container_is_up(c))
-                c->frozen = commit->frozen = false;
-        /* It may just have ended by itself. */
-        if (goes_on(commit, reply->error.number != 0 && container_is_up(c) ? &reply->error : NULL))
-                begin_upper(commit);
 }
 
 static void on_cancel(void *userdata) {
@@ -430,12 +470,6 @@ Job *commit_begin(Container *c, uid_t uid, CommitOptions *options, Error *e) {
         }
         job = commit->job;
         container_busy_begin(c);
-        /* From now on: what comes while it is being frozen is too late, too. */
-        c->frozen = commit->frozen = freeze;
-        if (!freeze)
-                begin_upper(commit);
-        else if (supervisor_call_simple(c->manager->supervisor, REQUEST_FREEZE, c->record->spec->id,
-                                        on_frozen, commit, e) < 0)
-                fail(commit, e);
+        begin_upper(commit, freeze);
         return job;
 }

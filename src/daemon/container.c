@@ -457,7 +457,7 @@ void container_exited(Container *c, const Event *event) {
         waiters_answer(c, NULL, WAIT_NOT_RUNNING | WAIT_NEXT_EXIT, record->exit_code);
         health_end(c);
         LIST_FOREACH(follower, c->followers, links)
-        worker_end_input(follower->worker);
+        worker_tell(follower->worker);
         /* Its next start, or a commit, takes the upper directory. */
         container_cancel_copies(c);
         if (container_end_mount(c, &e) < 0)

@@ -40,7 +40,7 @@ void worker_cancel(Worker *worker) {
         (void)sys_pidfd_send_signal(worker->pidfd, SIGKILL);
 }
 
-void worker_end_input(Worker *worker) {
+void worker_tell(Worker *worker) {
         (void)shutdown(worker->socket, SHUT_WR);
 }
 

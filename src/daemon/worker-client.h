@@ -23,8 +23,9 @@ int worker_start(Manager *m, uid_t uid, const Work *work, const int *fds, size_t
 /* Kills the process. */
 void worker_cancel(Worker *worker);
 
-/* Tells a worker that follows a log that nothing more will be written to it. */
-void worker_end_input(Worker *worker);
+/* Tells a worker what it waits for: that nothing more will be written to the log that it follows, or that it can begin
+ * to copy. */
+void worker_tell(Worker *worker);
 
 /* How many the user has. */
 uint64_t workers_of(Manager *m, uid_t uid);

@@ -38,6 +38,7 @@ int work_encode(const Work *work, Json **ret) {
         TRY(json_add_string(json, "path", work->path));
         TRY(json_add_string(json, "name", work->name));
         TRY(json_add_bool(json, "as-cp", work->as_cp));
+        TRY(json_add_bool(json, "wait", work->wait));
         *ret = TAKE_PTR(json);
         return 0;
 }
@@ -67,5 +68,6 @@ int work_decode(Json *json, Work *ret) {
         TRY(json_get_string(json, "path", &ret->path));
         TRY(json_get_string(json, "name", &ret->name));
         TRY(json_get_bool(json, "as-cp", &ret->as_cp));
+        TRY(json_get_bool(json, "wait", &ret->wait));
         return 0;
 }

@@ -33,7 +33,8 @@ typedef enum WorkType {
          *        "history":[{"created":µs, "created-by", "comment", "author", "empty":BOOL}…],
          *        where as many steps as there are layers are not empty */
         WORK_IMPORT,
-        /* fds: source layer directory (a container's upper), staging directory (empty).
+        /* fds: source layer directory (a container's upper), staging directory (empty). wait: the worker tells a
+         * progress of 0 when it is ready, and begins when the daemon has shut the socket down for writing.
          * Copies the tree into staging/0 as a layer: whiteouts, opaque marks, hard links, holes,
          * xattrs. done: {"size":BYTES} */
         WORK_COPY,
@@ -90,6 +91,7 @@ typedef struct Work {
         int tail;
         char *path, *name; /* inside of a view */
         bool as_cp;
+        bool wait;
 } Work;
 
 void work_done(Work *work);

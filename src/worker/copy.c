@@ -320,6 +320,8 @@ int work_copy(Job *job, Json *done, Error *e) {
         layer = import_make_layer(job->fds[1], 0, e);
         if (layer < 0)
                 return layer;
+        if (job->order.wait)
+                TRY(job_wait(job, e));
         TRY(copy_tree(&copy, job->fds[0], layer, e));
         return json_add_u64(done, "size", copy.bytes) < 0 ? error_oom(e) : 0;
 }

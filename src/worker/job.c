@@ -53,6 +53,16 @@ int job_receive(Job *job, int socket, Error *e) {
         return 0;
 }
 
+int job_wait(Job *job, Error *e) {
+        struct pollfd pollfd = {.fd = job->socket, .events = POLLRDHUP};
+
+        job_progress(job, 0);
+        while (poll(&pollfd, 1, -1) < 0)
+                if (errno != EINTR)
+                        return error_set(e, errno, "order", "waiting for the daemon");
+        return 0;
+}
+
 void job_progress(Job *job, double fraction) {
         _cleanup_json_ Json *json = NULL;
         struct timespec ts;

@@ -30,6 +30,9 @@ int job_receive(Job *job, int socket, Error *e);
  * that it can be called as often as convenient. */
 void job_progress(Job *job, double fraction);
 
+/* Tells the daemon that all is ready, and waits until it shuts the socket down for writing. */
+int job_wait(Job *job, Error *e);
+
 /* Sends the outcome: `done`, or `error` when its number is set. Return: 0 or a negative errno. */
 int job_finish(Job *job, Json *done, const Error *error);
 

@@ -44,7 +44,7 @@ static int carry_out(Job *job, Json *done, Error *e) {
                 TRY(digest_prepare(e));
         if (FAULT("worker.begin") < 0)
                 return error_set(e, errno, "order", "beginning the job");
-        TRY(job_end_with_daemon(job, type == WORK_LOGS, e));
+        TRY(job_end_with_daemon(job, type == WORK_LOGS || job->order.wait, e));
         TRY(sandbox_enter(job, e));
         return functions[type](job, done, e);
 }
