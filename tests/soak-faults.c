@@ -273,7 +273,7 @@ void faults_begin(Soak *s) {
         lifts = g_array_new(FALSE, FALSE, sizeof(Lift));
         stops = g_array_new(FALSE, FALSE, sizeof(GThread *));
         if (shell(&text, NULL,
-                  "for program in mydockerd mydocker-supervisor mydocker-worker; do"
+                  "for program in mydockerd mydocker-supervisor mydocker-worker mydocker-worker-archive; do"
                   " readelf -p fault_points \"$(command -v $program)\" 2>/dev/null; done |"
                   " sed -n 's/^ *\\[ *[0-9a-f]*\\] *//p' | sort -u") == 0 &&
             *g_strchomp(text))

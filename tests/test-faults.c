@@ -421,7 +421,7 @@ static void test_all_hit(void) {
         g_auto(GStrv) names = NULL;
 
         g_assert_cmpint(shell(&text, NULL,
-                              "for program in mydockerd mydocker-supervisor mydocker-worker; do"
+                              "for program in mydockerd mydocker-supervisor mydocker-worker mydocker-worker-archive; do"
                               " readelf -p fault_points \"$(command -v $program)\"; done |"
                               " sed -n 's/^ *\\[ *[0-9a-f]*\\] *//p' | sort -u"),
                         ==, 0);

@@ -18,7 +18,7 @@ static void usage(FILE *file) {
               "  --state-dir DIR      where images and containers are kept\n"
               "  --runtime-dir DIR    where sockets and the state of running containers are kept\n"
               "  --config FILE        the configuration\n"
-              "  --libexec-dir DIR    where mydocker-supervisor and mydocker-worker are\n"
+              "  --libexec-dir DIR    where mydocker-supervisor and the workers are\n"
               "  --cgroup-parent PATH control group of the containers\n"
               "  --debug              log more\n"
               "  --version, --help\n",

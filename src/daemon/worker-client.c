@@ -138,7 +138,8 @@ static int on_exit_event(sd_event_source *source, int fd, uint32_t revents, void
 
 static int begin(Worker *worker, const Work *work, const int *fds, size_t n_fds, Error *e) {
         Manager *m = worker->manager;
-        _cleanup_free_ char *program = strf("%s/mydocker-worker", m->config.libexec_dir);
+        _cleanup_free_ char *program =
+                strf("%s/%s", m->config.libexec_dir, work_program(work->type));
         _cleanup_json_ Json *order = NULL;
         _cleanup_close_ int theirs = -EBADF;
         int pair[2], r;

@@ -8,6 +8,18 @@ static const char *const work_names[_WORK_MAX] = {
         [WORK_COPY_IN] = "copy-in", [WORK_FLATTEN] = "flatten",
 };
 
+const char *work_program(WorkType type) {
+        switch (type) {
+        case WORK_IMPORT:
+        case WORK_SAVE:
+        case WORK_COPY_OUT:
+        case WORK_COPY_IN:
+                return "mydocker-worker-archive";
+        default:
+                return "mydocker-worker";
+        }
+}
+
 void work_done(Work *work) {
         strv_free(work->targets);
         free(work->format);

@@ -77,6 +77,10 @@ typedef enum WorkType {
         _WORK_MAX,
 } WorkType;
 
+/* The name of the program for these jobs. There are two: what archives take is in libraries that cost most of a short
+ * job's time. */
+const char *work_program(WorkType type);
+
 typedef struct Work {
         WorkType type;
         uint32_t id_base;

@@ -10,9 +10,9 @@
 #include "shared/fault.h"
 #include "worker/copy.h"
 #include "worker/dirs.h"
-#include "worker/import.h"
 #include "worker/job.h"
 #include "worker/links.h"
+#include "worker/part.h"
 #include "worker/tree.h"
 #include "worker/walk.h"
 #include "worker/xattr.h"
@@ -317,7 +317,7 @@ int work_copy(Job *job, Json *done, Error *e) {
         _cleanup_close_ int layer = -EBADF;
         Copy copy = {.layer = true};
 
-        layer = import_make_layer(job->fds[1], 0, e);
+        layer = part_make(job->fds[1], 0, e);
         if (layer < 0)
                 return layer;
         if (job->order.wait)
@@ -330,7 +330,7 @@ int work_flatten(Job *job, Json *done, Error *e) {
         _cleanup_close_ int layer = -EBADF;
         uint64_t size = 0;
 
-        layer = import_make_layer(job->fds[0], 0, e);
+        layer = part_make(job->fds[0], 0, e);
         if (layer < 0)
                 return layer;
         for (size_t i = 1; i < job->n_fds; i++) {

@@ -7,6 +7,7 @@
 #include "worker/extract.h"
 #include "worker/import.h"
 #include "worker/manifest.h"
+#include "worker/part.h"
 
 /* How much of an import the spooling is. */
 #define SPOOL_SHARE 0.4
@@ -107,8 +108,7 @@ static int import_layer(Unpacking *u, const ManifestLayer *layer, Layers *layers
         _cleanup_close_ int dir = -EBADF;
         Input *input;
 
-        dir = (layer->shared ? import_open_layer : import_make_layer)(u->job->fds[1], layer->part,
-                                                                      e);
+        dir = (layer->shared ? part_open : part_make)(u->job->fds[1], layer->part, e);
         if (dir < 0)
                 return dir;
         if (!layer->shared) {

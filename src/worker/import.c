@@ -7,28 +7,11 @@
 #include "worker/decompress.h"
 #include "worker/extract.h"
 #include "worker/import.h"
+#include "worker/part.h"
 #include "worker/sandbox.h"
 
 /* How much may come after the end of an archive. */
 #define TRAILER_MAX (16 * 1024 * 1024)
-
-int import_open_layer(int staging, size_t n, Error *e) {
-        char name[24];
-        int fd;
-
-        snprintf(name, sizeof(name), "%zu", n);
-        fd = openat(staging, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return fd < 0 ? error_set(e, errno, "write", "opening a layer's directory") : fd;
-}
-
-int import_make_layer(int staging, size_t n, Error *e) {
-        char name[24];
-
-        snprintf(name, sizeof(name), "%zu", n);
-        if (mkdirat(staging, name, 0755) < 0)
-                return error_set(e, errno, "write", "making a layer's directory");
-        return import_open_layer(staging, n, e);
-}
 
 int import_add_layer(Json *layers, size_t part, uint64_t size, const char *diff_id, Error *e) {
         _cleanup_json_ Json *layer = json_object_new_object();
@@ -149,7 +132,7 @@ static int import_rootfs(Job *job, Reader *reader, const Start *start, const uin
         if (!images || !image || !layers)
                 return error_oom(e);
         TRY(sandbox_drop_admin(e));
-        layer = import_make_layer(job->fds[1], 0, e);
+        layer = part_make(job->fds[1], 0, e);
         if (layer < 0)
                 return layer;
         TRY(unpack(reader, start, layer, consumed, &size, e));

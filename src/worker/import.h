@@ -5,12 +5,6 @@
 
 #include "worker/input.h"
 
-/* Opens staging/N. Return: a descriptor or a negative errno. */
-int import_open_layer(int staging, size_t n, Error *e);
-
-/* The same for a new one. */
-int import_make_layer(int staging, size_t n, Error *e);
-
 /* Adds {"part":N, "size":…, "diff-id":…} to the layers of an image; `diff_id` may be NULL. */
 int import_add_layer(Json *layers, size_t part, uint64_t size, const char *diff_id, Error *e);
 

@@ -322,6 +322,14 @@ static void test_daemon_gone(void) {
         CHECK_INT(tree_remove(AT_FDCWD, "staging", &error), 0);
 }
 
+/* Each job is that of one program. */
+static void test_programs(void) {
+        for (WorkType type = 0; type < _WORK_MAX; type++) {
+                CHECK(jobs_of(type)->functions[type]);
+                CHECK(!archive_jobs.functions[type] || !tree_jobs.functions[type]);
+        }
+}
+
 int main(void) {
         char path[64];
         int scratch;
@@ -329,6 +337,7 @@ int main(void) {
         need_root();
         scratch = enter_scratch(path);
         write_file("victim", "untouched");
+        test_programs();
         test_size();
         test_remove();
         test_copy();

@@ -74,6 +74,10 @@ static inline void check_file(const char *path, const char *expected) {
         CHECK_STR(text, expected);
 }
 
+static inline const WorkerJobs *jobs_of(WorkType type) {
+        return streq(work_program(type), "mydocker-worker") ? &tree_jobs : &archive_jobs;
+}
+
 /* Starts a worker with this order; `fds` stay the caller's. *ret is the socket to it. Return:
  * its pid. */
 static inline pid_t start_work(const Work *work, const int *fds, size_t n_fds, int *ret) {
@@ -93,7 +97,8 @@ static inline pid_t start_work(const Work *work, const int *fds, size_t n_fds, i
                         close(pair[1]);
                 if (pair[0] != WORKER_SOCKET_FD)
                         close(pair[0]);
-                exit(worker_main()); /* and not _exit(2): the leak check comes with it */
+                exit(worker_main(
+                        jobs_of(work->type))); /* and not _exit(2): the leak check comes with it */
         }
         close(pair[1]);
         *ret = pair[0];

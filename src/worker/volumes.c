@@ -8,8 +8,8 @@
 
 #include "shared/strutil.h"
 #include "worker/copy.h"
-#include "worker/import.h"
 #include "worker/job.h"
+#include "worker/part.h"
 #include "worker/target.h"
 #include "worker/xattr.h"
 
@@ -145,7 +145,7 @@ int work_volumes(Job *job, Json *done, Error *e) {
         Copy copy = {.id_base = job->order.id_base};
 
         TRY(resolve_targets(job->fds[1], job->order.targets, &paths, e));
-        layer = import_make_layer(job->fds[0], 0, e);
+        layer = part_make(job->fds[0], 0, e);
         if (layer < 0)
                 return layer;
         if (paths)

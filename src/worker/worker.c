@@ -6,19 +6,8 @@
 
 #include "shared/fault.h"
 #include "shared/log.h"
-#include "worker/digest.h"
-#include "worker/job.h"
 #include "worker/sandbox.h"
 #include "worker/worker.h"
-
-static const JobFunction functions[_WORK_MAX] = {
-        [WORK_IMPORT] = work_import,     [WORK_COPY] = work_copy,
-        [WORK_VOLUMES] = work_volumes,   [WORK_SAVE] = work_save,
-        [WORK_REMOVE] = work_remove,     [WORK_LOGS] = work_logs,
-        [WORK_SIZE] = work_size,         [WORK_CHANGES] = work_changes,
-        [WORK_COPY_OUT] = work_copy_out, [WORK_COPY_IN] = work_copy_in,
-        [WORK_FLATTEN] = work_flatten,
-};
 
 /* What holds for every job. The locale stays "C": there libarchive leaves names as the bytes
  * they are, while in a UTF-8 locale it would normalize them, and two files of an archive could
@@ -37,19 +26,21 @@ static int prepare(Error *e) {
         return 0;
 }
 
-static int carry_out(Job *job, Json *done, Error *e) {
+static int carry_out(Job *job, const WorkerJobs *jobs, Json *done, Error *e) {
         WorkType type = job->order.type;
 
-        if (type == WORK_IMPORT || type == WORK_SAVE)
-                TRY(digest_prepare(e));
+        if (!jobs->functions[type])
+                return error_set(e, EOPNOTSUPP, "order", "this is the other program's job");
+        if (jobs->prepare)
+                TRY(jobs->prepare(type, e));
         if (FAULT("worker.begin") < 0)
                 return error_set(e, errno, "order", "beginning the job");
         TRY(job_end_with_daemon(job, type == WORK_LOGS || job->order.wait, e));
         TRY(sandbox_enter(job, e));
-        return functions[type](job, done, e);
+        return jobs->functions[type](job, done, e);
 }
 
-int worker_main(void) {
+int worker_main(const WorkerJobs *jobs) {
         _cleanup_json_ Json *done = json_object_new_object();
         _cleanup_(job_done) Job job = JOB_INIT;
         Error error = {};
@@ -59,7 +50,7 @@ int worker_main(void) {
         if (r >= 0)
                 r = job_receive(&job, WORKER_SOCKET_FD, &error);
         if (r >= 0)
-                r = carry_out(&job, done, &error);
+                r = carry_out(&job, jobs, done, &error);
         /* A failure is never told as a success. */
         if (r < 0 && error.number == 0)
                 error_set(&error, r, "worker", "the job failed");
