@@ -218,7 +218,7 @@ static int remember(int state, const Features *features, const char *kernel) {
         TRY(json_add_string(json, "kernel", kernel));
         TRY(json_add_bool(json, "idmapped-overlay", features->idmapped_overlay));
         TRY(json_add_bool(json, "overlay-fd-layers", features->overlay_fd_layers));
-        return json_replace_file_at(state, FEATURES_FILE, json, false);
+        return json_replace_file_at(state, FEATURES_FILE, json);
 }
 
 /* Return: 0, or a negative errno when this kernel has not been tried in this state directory. */

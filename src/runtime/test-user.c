@@ -34,7 +34,7 @@ static const char group[] = "root:x:0:\n"
                             "audio:x:30:\n";
 
 static void write_file(const char *name, const char *text) {
-        CHECK_INT(fd_replace_file_at(etc, name, text, strlen(text), false), 0);
+        CHECK_INT(fd_replace_file_at(etc, name, text, strlen(text)), 0);
 }
 
 /* Return: "UID:GROUP,GROUP…:HOME" or "-ERRNO". */
@@ -121,7 +121,7 @@ static void test_hostile_files(void) {
         CHECK_STR(lookup("0"), "0:0:/");
         CHECK_INT(unlinkat(root, "etc/passwd", AT_REMOVEDIR), 0);
 
-        CHECK_INT(fd_replace_file_at(etc, "passwd", "web:x:0:0::/:\n\0", 15, false), 0);
+        CHECK_INT(fd_replace_file_at(etc, "passwd", "web:x:0:0::/:\n\0", 15), 0);
         CHECK_STR(lookup("web"), "-2");
 
         write_file("passwd", "root:x:0:0::/big:\n");

@@ -223,7 +223,7 @@ int fd_write_attribute_at(int dir_fd, const char *name, const char *value) {
         return (size_t)n == size ? 0 : -EIO;
 }
 
-int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t size, bool sync) {
+int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t size) {
         _cleanup_close_ int fd = -EBADF;
         char temporary[NAME_MAX + 1];
         int r;
@@ -234,15 +234,11 @@ int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t si
         if (fd < 0)
                 return -errno;
         r = FAULT("file.write") < 0 ? -errno : fd_write_all(fd, data, size);
-        if (r >= 0 && sync && fsync(fd) < 0)
-                r = -errno;
         if (r >= 0 && (FAULT("file.rename") < 0 || renameat(dir_fd, temporary, dir_fd, name) < 0))
                 r = -errno;
-        if (r < 0) {
+        if (r < 0)
                 unlinkat(dir_fd, temporary, 0);
-                return r;
-        }
-        return sync && fsync(dir_fd) < 0 ? -errno : 0;
+        return r;
 }
 
 int fd_remove_temporary_files(int dir_fd) {

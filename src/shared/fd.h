@@ -67,9 +67,9 @@ int fd_read_all(int fd, size_t max, char **ret, size_t *ret_size);
 int fd_write_attribute_at(int dir_fd, const char *name, const char *value);
 
 /* Replaces `name` by a new file (mode 0600) with these contents, by a temporary file and rename(2);
- * readers see the old or the new file. With `sync`, file and directory are on disk on return.
+ * readers see the old or the new file. It is on disk when the file system has been synced.
  * Return: 0 or a negative errno. */
-int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t size, bool sync);
+int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t size);
 
 /* Deletes the temporary files that an fd_replace_file_at() in this directory left when its process was
  * killed in the middle. Nobody may be writing into the directory.

@@ -69,7 +69,7 @@ int json_read_file_at(int dir_fd, const char *name, size_t max, Json **ret) {
         return json_parse(text, size, ret);
 }
 
-int json_replace_file_at(int dir_fd, const char *name, Json *object, bool sync) {
+int json_replace_file_at(int dir_fd, const char *name, Json *object) {
         const char *text;
         size_t size;
 
@@ -77,7 +77,7 @@ int json_replace_file_at(int dir_fd, const char *name, Json *object, bool sync) 
                 object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
         if (!text)
                 return -ENOMEM;
-        return fd_replace_file_at(dir_fd, name, text, size, sync);
+        return fd_replace_file_at(dir_fd, name, text, size);
 }
 
 /* The member, when it is there, not null and of the type. Return: as the getters. */

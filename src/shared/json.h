@@ -29,7 +29,7 @@ int json_parse(const char *text, size_t size, Json **ret);
 int json_read_file_at(int dir_fd, const char *name, size_t max, Json **ret);
 
 /* Serializes and writes as fd_replace_file_at(). */
-int json_replace_file_at(int dir_fd, const char *name, Json *object, bool sync);
+int json_replace_file_at(int dir_fd, const char *name, Json *object);
 
 /* A copy, which replaces (and frees) *ret. */
 int json_get_string(Json *object, const char *key, char **ret);

@@ -81,14 +81,14 @@ static void test_replace_file(int dir_fd) {
         _cleanup_free_ char *text = NULL;
         struct stat st;
 
-        CHECK_INT(fd_replace_file_at(dir_fd, "record", "one", 3, false), 0);
-        CHECK_INT(fd_replace_file_at(dir_fd, "record", "second", 6, true), 0);
+        CHECK_INT(fd_replace_file_at(dir_fd, "record", "one", 3), 0);
+        CHECK_INT(fd_replace_file_at(dir_fd, "record", "second", 6), 0);
         CHECK_INT(fd_read_file_at(dir_fd, "record", 100, &text, NULL), 0);
         CHECK_STR(text, "second");
         CHECK_INT(fstatat(dir_fd, "record", &st, 0), 0);
         CHECK_INT(st.st_mode & 07777, 0600);
         CHECK_INT(faccessat(dir_fd, ".record.new", F_OK, 0), -1);
-        CHECK_INT(fd_replace_file_at(dir_fd, "no/such", "x", 1, false), -ENOENT);
+        CHECK_INT(fd_replace_file_at(dir_fd, "no/such", "x", 1), -ENOENT);
 
         write_file(dir_fd, ".record.new", "torn");
         write_file(dir_fd, "kept.new", "not ours");

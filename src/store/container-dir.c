@@ -86,9 +86,8 @@ static int write_record(int dir, const ContainerRecord *record, Error *e) {
 
         r = container_record_to_json(record, &json);
         if (r >= 0)
-                r = FAULT("container.record") < 0 ?
-                            -errno :
-                            json_replace_file_at(dir, RECORD_FILE, json, false);
+                r = FAULT("container.record") < 0 ? -errno :
+                                                    json_replace_file_at(dir, RECORD_FILE, json);
         if (r < 0)
                 return error_set(e, r, "store", "cannot write the record of container %s",
                                  record->spec->id);

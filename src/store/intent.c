@@ -121,9 +121,8 @@ int intent_write(Store *store, const Intent *intent, Error *e) {
                 return error_set(e, errno, "store", "cannot open the staging directory");
         r = intent_to_json(intent, &json);
         if (r >= 0)
-                r = FAULT("intent.write") < 0 ?
-                            -errno :
-                            json_replace_file_at(staging, STAGED_FILE, json, false);
+                r = FAULT("intent.write") < 0 ? -errno :
+                                                json_replace_file_at(staging, STAGED_FILE, json);
         return r < 0 ? error_set(e, r, "store", "cannot write down what is to be done") : 0;
 }
 

@@ -201,9 +201,8 @@ int store_image_write(Store *store, const ImageRecord *record, Error *e) {
         snprintf(name, sizeof(name), "%s.json", record->id);
         r = image_record_to_json(record, &json);
         if (r >= 0)
-                r = FAULT("image.record") < 0 ?
-                            -errno :
-                            json_replace_file_at(store->images, name, json, false);
+                r = FAULT("image.record") < 0 ? -errno :
+                                                json_replace_file_at(store->images, name, json);
         return r < 0 ? error_set(e, r, "store", "cannot write the record of image %s", record->id) :
                        0;
 }
@@ -239,9 +238,8 @@ int store_names_change(Store *store, char *const *names, const char *id, Error *
                 else if (json_add_string(changed, *names, id) < 0)
                         return error_oom(e);
         }
-        r = FAULT("names.write") < 0 ?
-                    -errno :
-                    json_replace_file_at(store->images, NAMES_FILE, changed, false);
+        r = FAULT("names.write") < 0 ? -errno :
+                                       json_replace_file_at(store->images, NAMES_FILE, changed);
         if (r < 0)
                 return error_set(e, r, "store", "cannot write the names of images");
         json_object_put(store->names);

@@ -285,7 +285,7 @@ static void test_torn(void) {
         char id[ID_LENGTH + 1];
 
         make_id(id);
-        CHECK_INT(fd_replace_file_at(store->intents, path_of("%s.json", id), "", 0, false), 0);
+        CHECK_INT(fd_replace_file_at(store->intents, path_of("%s.json", id), "", 0), 0);
         store = store_free(store);
         store = open_store();
         CHECK_INT(store_load(store, &contents, &error), 0);
@@ -303,9 +303,9 @@ static void test_unreadable(void) {
         CHECK_INT(intent_write(store, &intent, &error), 0);
         CHECK_INT(intent_apply(store, &intent, &error), 0);
         intent_drop(store, intent.id);
-        CHECK_INT(fd_replace_file_at(store->images, path_of("%s.json", intent.images[0].id), "{}",
-                                     2, false),
-                  0);
+        CHECK_INT(
+                fd_replace_file_at(store->images, path_of("%s.json", intent.images[0].id), "{}", 2),
+                0);
         store = store_free(store);
         store = open_store();
         CHECK_INT(store_load(store, &contents, &error), 0);

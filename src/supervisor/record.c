@@ -72,7 +72,7 @@ int record_write(const Container *container, const ContainerSpec *spec) {
         record_name(container->id, name);
         if (FAULT("state.write") < 0)
                 return -errno;
-        return json_replace_file_at(container->supervisor->records, name, json, false);
+        return json_replace_file_at(container->supervisor->records, name, json);
 }
 
 static void remove_record(const Supervisor *supervisor, const char *id) {
@@ -96,7 +96,7 @@ int record_exit(const Supervisor *supervisor, const Event *event) {
         record_name(event->container, name);
         if (FAULT("exit.write") < 0)
                 return -errno;
-        return json_replace_file_at(supervisor->exit_records, name, json, false);
+        return json_replace_file_at(supervisor->exit_records, name, json);
 }
 
 static int record_from_json(Json *json, Record *ret) {

@@ -124,7 +124,7 @@ void client_install(const char *from, const char *to) {
         data = realloc(data, installed_size);
         CHECK(data);
         memset(data + size, 0, count);
-        CHECK_INT(fd_replace_file_at(dir, "supervisor", data, installed_size, false), 0);
+        CHECK_INT(fd_replace_file_at(dir, "supervisor", data, installed_size), 0);
         CHECK_INT(fchmodat(dir, "supervisor", 0755, 0), 0);
         snprintf(copy, sizeof(copy), "%s", in_dir("supervisor"));
         program = copy;
