@@ -54,6 +54,14 @@ static const Operation operations[] = {
                 .is_thorough = true,
         },
         {
+                .name = "import-image",
+                .prepare = "mydocker tag busybox name",
+                .operate = "mydocker import --replace image.tar name",
+                .done = HAS("mydocker run --rm name"),
+                .undone = "! mydocker run --rm name cat /one && mydocker run --rm name true",
+                .tidy = "mydocker rmi name",
+        },
+        {
                 .name = "commit-sealed",
                 .prepare = "mydocker tag busybox name && mydocker run --name c busybox sh -c '" MAKE
                            "'",
@@ -415,16 +423,43 @@ static void test_operation(gconstpointer data) {
         leaks_leave_out_trash(false);
 }
 
+/* An import that is canceled in its second half: the whole of an image has been read, its first layer is being
+ * unpacked. */
+static void test_cancel(void) {
+        g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+        g_autoptr(GVariant) reply = NULL, results = NULL;
+        g_autofree char *job = NULL, *error_name = NULL;
+        g_autoptr(GError) error = NULL;
+        int fd = open("image.tar", O_RDONLY | O_CLOEXEC);
+
+        write_control("reached", "");
+        write_control("armed", "extract.file 1 hold\n");
+        g_assert_cmpint(g_unix_fd_list_append(fds, fd, &error), ==, 0);
+        close(fd);
+        reply = bus_try(bus, fds, NULL, &error, NULL, "Import", "('canceled', {'source': <@h 0>})");
+        g_assert_no_error(error);
+        g_variant_get(reply, "(o@a{sv})", &job, NULL);
+        WAIT_UNTIL(!exists("armed"));
+        remove_control("reached");
+        bus_check_property(job, "State", "'running'");
+        g_variant_unref(bus_call(job, "Cancel", "(@a{sv} {},)"));
+        results = job_finish(job, &error_name);
+        CHECK(!results);
+        check_text("the job's error", error_name, ERROR_MYDOCKER("Cancelled"));
+        expect(1, NULL, "*No such*", "mydocker inspect canceled");
+}
+
 /* All points there are, as the programs list them. */
 static void test_all_hit(void) {
         g_autofree char *text = NULL;
         g_auto(GStrv) names = NULL;
 
-        g_assert_cmpint(shell(&text, NULL,
-                              "for program in mydockerd mydocker-supervisor mydocker-worker mydocker-worker-archive; do"
-                              " readelf -p fault_points \"$(command -v $program)\"; done |"
-                              " sed -n 's/^ *\\[ *[0-9a-f]*\\] *//p' | sort -u"),
-                        ==, 0);
+        g_assert_cmpint(
+                shell(&text, NULL,
+                      "for program in mydockerd mydocker-supervisor mydocker-worker mydocker-worker-archive; do"
+                      " readelf -p fault_points \"$(command -v $program)\"; done |"
+                      " sed -n 's/^ *\\[ *[0-9a-f]*\\] *//p' | sort -u"),
+                ==, 0);
         names = g_strsplit(g_strchomp(text), "\n", -1);
         g_assert_cmpuint(g_strv_length(names), >, 20);
         for (char **name = names; *name; name++)
@@ -441,6 +476,9 @@ int main(int argc, char *argv[]) {
                "mkdir -p small/bin small/dev small/proc small/sys small/etc small/tmp;"
                "cp rootfs/bin/busybox small/bin; for name in sh cat true grep; do ln -s busybox small/bin/$name; done;"
                "echo 1 > small/one; echo 2 > small/two; tar -C small -cf small.tar .");
+        expect(0, NULL, "",
+               "mydocker import small.tar small && mydocker save --format docker-archive -o image.tar small &&"
+               " mydocker rmi small");
         settle();
         gate = g_build_filename(sandbox_dir(), "faults/gate", NULL);
         g_assert_cmpint(mkfifo(gate, 0600), ==, 0);
@@ -449,6 +487,7 @@ int main(int argc, char *argv[]) {
 
                 harness_add_data(name, test_operation, &operations[i]);
         }
+        harness_add("/faults/cancel", test_cancel);
         harness_add("/faults/all-hit", test_all_hit);
         return harness_run();
 }

@@ -149,6 +149,20 @@ static void test_interrupted(void) {
         }
 }
 
+/* Who waits for a job is told when nobody can tell it any more what becomes of it, even if the archive never ends. */
+static void test_lost_job(void) {
+        expect(0, "", "",
+               "{ { { head -c 100000 busybox.tar; exec sleep 1000; } & echo $! > writer; wait; } |"
+               " { mydocker import - lost 2> error; echo $? > status; }; } > /dev/null 2>&1 &");
+        WAIT_UNTIL(shell(NULL, NULL, "ls -A %s/state/staging/*/0 | grep .", sandbox_dir()) == 0);
+        restart(SIGKILL);
+        WAIT_UNTIL(g_file_test("status", G_FILE_TEST_EXISTS));
+        expect(0, "1\nError: mydockerd has ended; whether this was done is not known*\n", "",
+               "cat status error");
+        expect(1, NULL, "*No such*", "mydocker inspect lost");
+        expect(0, "", "", "kill $(cat writer); rm -f writer status error");
+}
+
 /* The daemon was killed when a removed container's directory was in the trash already, and nothing else of it was
  * gone: the harness sees that nothing stays. */
 static void test_half_removed(void) {
@@ -243,6 +257,7 @@ int main(int argc, char *argv[]) {
         harness_add("/restart/ended-meanwhile", test_ended_meanwhile);
         harness_add("/restart/killed-meanwhile", test_killed_meanwhile);
         harness_add("/restart/interrupted", test_interrupted);
+        harness_add("/restart/lost-job", test_lost_job);
         harness_add("/restart/half-removed", test_half_removed);
         harness_add("/restart/clients", test_clients);
         harness_add("/restart/second-daemon", test_second_daemon);
