@@ -328,12 +328,20 @@ static GVariant *call_standard(const char *path, const char *interface, const ch
                                            error);
 }
 
+/* A job that has ended goes away at some time, also while we look at it. */
+static gboolean is_gone(const char *path, const GError *error) {
+        return strstr(path, "/jobs/") &&
+               g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT);
+}
+
 /* Reads each property by itself and all at once, and tries to set it. */
 static void check_properties(const char *path, GDBusInterfaceInfo *interface) {
         g_autoptr(GError) failure = NULL;
         g_autoptr(GVariant) all = call_standard(path, "org.freedesktop.DBus.Properties", "GetAll",
                                                 g_variant_new("(s)", interface->name), &failure);
 
+        if (is_gone(path, failure))
+                return;
         if (!all)
                 test_fails("%s: GetAll: %s", path, failure->message);
         for (guint i = 0; interface->properties && interface->properties[i]; i++) {
@@ -344,6 +352,8 @@ static void check_properties(const char *path, GDBusInterfaceInfo *interface) {
 
                 reply = call_standard(path, "org.freedesktop.DBus.Properties", "Get",
                                       g_variant_new("(ss)", interface->name, name), &error);
+                if (is_gone(path, error))
+                        return;
                 if (!reply) {
                         test_fails("%s: Get %s: %s", path, name, error->message);
                         continue;
@@ -352,6 +362,8 @@ static void check_properties(const char *path, GDBusInterfaceInfo *interface) {
                 set = call_standard(path, "org.freedesktop.DBus.Properties", "Set",
                                     g_variant_new("(ss@v)", interface->name, name, value),
                                     &refused);
+                if (is_gone(path, refused))
+                        return;
                 refusal = refused ? g_dbus_error_get_remote_error(refused) : NULL;
                 if (g_strcmp0(refusal, "org.freedesktop.DBus.Error.PropertyReadOnly") != 0)
                         test_fails("%s: Set %s: %s", path, name, refusal ?: "done");
@@ -368,6 +380,8 @@ static guint check_public(const char *path) {
 
         reply = call_standard(path, "org.freedesktop.DBus.Introspectable", "Introspect", NULL,
                               &error);
+        if (is_gone(path, error))
+                return 0;
         if (!reply) {
                 test_fails("%s: Introspect: %s", path, error->message);
                 return 0;
