@@ -89,7 +89,7 @@ static void create(Soak *s, Client *client, Container *unused) {
         if (soak_chance(s, 20)) {
                 g_variant_builder_add(&options, "{sv}", "memory", g_variant_new_uint64(16 << 20));
                 g_free(creation->memory);
-                creation->memory = g_strdup_printf("%u", 16 << 20);
+                creation->memory = g_strdup_printf("%d", 16 << 20);
         }
         if (soak_chance(s, 20))
                 g_variant_builder_add(&options, "{sv}", "init", g_variant_new_boolean(TRUE));

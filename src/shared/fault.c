@@ -64,7 +64,7 @@ static void hold(int dir) {
 
 int fault_reach(const char *name) {
         int dir = control_dir(), saved = errno;
-        char action[16];
+        char action[16] = "";
         bool happens = false;
 
         if (dir >= 0) {

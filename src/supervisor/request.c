@@ -205,6 +205,7 @@ int request_handle(void *data, Call **call, Error *e) {
         Container *container;
         int r;
 
+        /* cppcheck-suppress nullPointerRedundantCheck ; NULL only once a handler has taken the call over */
         r = handlers[(*call)->request.type](data, call, e);
         if (r >= 0 || !*call)
                 return r;

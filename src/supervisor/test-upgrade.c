@@ -64,6 +64,13 @@ static void send_signal(const char *container, int signo) {
         reply_done(&reply);
 }
 
+static char *grow(char *text, size_t size) {
+        char *grown = realloc(text, size);
+
+        CHECK(grown);
+        return grown;
+}
+
 /* A container that writes without a pause is upgraded under, many times; one client reads it all. */
 static void test_output(void) {
         _cleanup_(container_spec_freep) ContainerSpec *spec =
@@ -89,7 +96,7 @@ static void test_output(void) {
                 for (int j = 0; j < 10; j++) {
                         got = read(fds[1], part, sizeof(part));
                         CHECK(got > 0);
-                        text = realloc(text, size + got + 1);
+                        text = grow(text, size + got + 1);
                         memcpy(text + size, part, got);
                         size += got;
                 }
@@ -97,8 +104,8 @@ static void test_output(void) {
         send_signal(spec->id, SIGTERM);
         upgrade();
         rest = strdup(client_read(fds[1]));
-        text = realloc(text, size + strlen(rest) + 1);
-        CHECK(rest && text);
+        CHECK(rest);
+        text = grow(text, size + strlen(rest) + 1);
         memcpy(text + size, rest, strlen(rest) + 1);
         CHECK_INT(client_exit(spec->id, 0).status, 7);
         CHECK_STR(client_read(fds[2]), "error\n");
