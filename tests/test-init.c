@@ -162,6 +162,8 @@ static void test_ulimits(void) {
         bus_refused(bus, ERROR_ARGS, "Option ulimits*nofile=1000000000 is more*", NULL, "Run",
                     "('busybox', ['true'], {'ulimits': <['nofile=1000000000']>})");
         expect(0, "7\n", "", "mydocker run --rm --ulimit nofile=7:9 busybox sh -c 'ulimit -n'");
+        expect(0, "3\n", "",
+               "mydocker run --rm --init --ulimit nofile=3 busybox sh -c 'ulimit -n'");
         expect(125, "", "*ulimits*", "mydocker run --rm --ulimit nofile=lots busybox true");
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The first process of a container that asked for an init (option `init`): passes signals on to the command and reaps
- * every process that lost its parent. `mydocker-init PID FD`, where PID is the command, a child already that waits
- * for the end of what is written to FD, and all signals are blocked. It ends with the command, as 128 and the signal's
- * number if that was killed; the kernel then ends whatever is left.
+ * every process that lost its parent. `mydocker-init PID`, where PID is the command, a child already that waits for
+ * SIGCHLD, and all signals are blocked. It ends with the command, as 128 and the signal's number if that was killed; the
+ * kernel then ends whatever is left.
  *
  * It lies inside the supervisor's program and is executed from a sealed file in memory (init.c): no image has to
  * bring it, no file of the host's has to be shown. Without a C library, since each such container has one: it takes two
@@ -79,11 +79,10 @@ __attribute__((noreturn, used)) static void begin(const long *stack) {
         unsigned long all = ~0UL;
         /* Executed by descriptor, it would be called after the file in memory. */
         static const char name[] = "mydocker-init";
-        long command = stack[0] > 2 ? parse_number((const char *)stack[2]) : 0;
+        long command = stack[0] > 1 ? parse_number((const char *)stack[2]) : 0;
 
         call4(__NR_prctl, PR_SET_NAME, (long)name, 0, 0);
-        if (stack[0] > 2)
-                call4(__NR_close, parse_number((const char *)stack[3]), 0, 0, 0);
+        call4(__NR_kill, command, SIGCHLD, 0, 0);
         for (;;) {
                 long signo;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
@@ -24,14 +25,14 @@ int init_open(void) {
 }
 
 /* In the process that will be the command. Nothing in the container sees its first process before that is the init,
- * which then closes the other end of `ready`. Signals come from now on. */
-static int prepare_command(int ready, bool tty, Error *e) {
-        sigset_t none;
-        char byte;
+ * which then sends SIGCHLD: no descriptor, which RLIMIT_NOFILE may not leave. Signals come from now on. */
+static int prepare_command(bool tty, Error *e) {
+        sigset_t released, none;
 
-        if (read(ready, &byte, 1) < 0)
+        sigemptyset(&released);
+        sigaddset(&released, SIGCHLD);
+        if (sigwaitinfo(&released, NULL) < 0)
                 return error_set(e, errno, "init", "waiting for the init");
-        close(ready);
         /* A group of its own in the foreground: what is typed is for the command alone, the init would pass it on
          * once more. SIGTTOU is blocked as yet. */
         if (setpgid(0, 0) < 0 || (tty && tcsetpgrp(STDIN_FILENO, getpid()) < 0))
@@ -43,10 +44,8 @@ static int prepare_command(int ready, bool tty, Error *e) {
 }
 
 int init_become(int program, bool tty, Error *e) {
-        char number[16], ready[16];
-        char *const argv[] = {(char *)"mydocker-init", number, ready, NULL};
-        char *const env[] = {NULL};
-        int fds[2];
+        char number[16];
+        char *const argv[] = {(char *)"mydocker-init", number, NULL}, *const env[] = {NULL};
         sigset_t all;
         pid_t pid;
 
@@ -54,19 +53,12 @@ int init_become(int program, bool tty, Error *e) {
         sigfillset(&all);
         if (sigprocmask(SIG_SETMASK, &all, NULL) < 0)
                 return error_set(e, errno, "init", "blocking signals");
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return error_set(e, errno, "init", "making a pipe");
         pid = fork();
         if (pid < 0)
                 return error_set(e, errno, "init", "making a process");
-        if (pid == 0) {
-                close(fds[1]);
-                return prepare_command(fds[0], tty, e);
-        }
+        if (pid == 0)
+                return prepare_command(tty, e);
         snprintf(number, sizeof(number), "%d", (int)pid);
-        snprintf(ready, sizeof(ready), "%d", fds[1]);
-        if (fcntl(fds[1], F_SETFD, 0) < 0)
-                return error_set(e, errno, "init", "passing on a pipe");
         fexecve(program, argv, env);
         return error_set(e, errno, "init", "executing the init");
 }
