@@ -4,6 +4,7 @@
 
 #include "harness.h"
 
+#include <signal.h>
 #include <string.h>
 
 /* Commits. Return: the image's path, to be freed. */
@@ -239,6 +240,77 @@ static void test_configuration(void) {
         image_remove("configured");
 }
 
+#define MAKE_BASE                                                                                        \
+        "mydocker create --name bare busybox true; mydocker commit -c 'ENTRYPOINT [\"echo\", \"-n\"]'"   \
+        " -c 'CMD [\"hello\"]' -c 'ENV FROM=image' -c 'EXPOSE 80' -c 'LABEL one=1'"                      \
+        " -c 'STOPSIGNAL SIGQUIT' -c 'WORKDIR /etc' -c 'HEALTHCHECK --interval=1h CMD false' bare base;" \
+        " mydocker rm bare"
+
+/* Commits the container "c" and compares the image's configuration, with sorted keys. */
+static void check_config(const char *expected) {
+        g_autofree char *line = g_strconcat(expected, "\n", NULL);
+
+        expect(0, NULL, "", "mydocker commit c new");
+        expect(0, line, "",
+               "mydocker inspect --format '{{json .Config}}' new |"
+               " python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin), sort_keys=True))'");
+        expect(0, NULL, "", "mydocker rm -f c; mydocker rmi new");
+}
+
+/* An image is as its container was made; what the service puts into every environment stays out. */
+static void test_inherited(void) {
+        expect(0, NULL, "", MAKE_BASE);
+        expect(0, NULL, "",
+               "mydocker create --name c -t -e A=b -e FROM=user -w /tmp -u alice -l two=2 --stop-signal SIGRTMIN+3"
+               " --health-cmd 'test -e /ok' --health-interval 2s base by hand");
+        check_config(
+                "{\"Cmd\": [\"by\", \"hand\"], \"Entrypoint\": [\"echo\", \"-n\"],"
+                " \"Env\": [\"FROM=user\", \"A=b\"], \"ExposedPorts\": {\"80/tcp\": {}},"
+                " \"Healthcheck\": {\"Interval\": 2000000000, \"Retries\": 3, \"StartInterval\": 2000000000,"
+                " \"StartPeriod\": 0, \"Test\": [\"CMD-SHELL\", \"test -e /ok\"], \"Timeout\": 30000000000},"
+                " \"Labels\": {\"one\": \"1\", \"two\": \"2\"}, \"StopSignal\": \"SIGRTMIN+3\","
+                " \"User\": \"alice\", \"WorkingDir\": \"/tmp\"}");
+        /* Another entry point has no use for the image's command. */
+        expect(0, NULL, "",
+               "mydocker create --name c --entrypoint /bin/sh --no-healthcheck -e PATH=/bin base");
+        check_config(
+                "{\"Entrypoint\": [\"/bin/sh\"], \"Env\": [\"PATH=/bin\", \"FROM=image\"],"
+                " \"ExposedPorts\": {\"80/tcp\": {}}, \"Healthcheck\": {\"Test\": [\"NONE\"]},"
+                " \"Labels\": {\"one\": \"1\"}, \"StopSignal\": \"SIGQUIT\", \"WorkingDir\": \"/etc\"}");
+        /* With changes on top of it, which do not reach back to the container. */
+        expect(0, "value image\nsecret image\n", "",
+               "mydocker create --name c -e KEY=secret -l mark=old base sh > /dev/null;"
+               " mydocker commit -c 'ENV KEY=value' -c 'LABEL mark=new' c new > /dev/null;"
+               " mydocker run --rm --entrypoint sh new -c 'echo $KEY $FROM';"
+               " mydocker commit c again > /dev/null; mydocker run --rm --entrypoint sh again -c 'echo $KEY $FROM'");
+        expect(0, "old\nnew\nold\n", "",
+               "for i in c new again; do mydocker inspect --format '{{.Config.Labels.mark}}' $i; done");
+        expect(0, NULL, "", "mydocker rm c; mydocker rmi new again base");
+}
+
+/* Of a container from before an upgrade the entry point's end is not known, and of an image that has gone nothing. */
+static void test_inherited_from_older(void) {
+        expect(0, NULL, "", MAKE_BASE);
+        expect(0, NULL, "",
+               "mydocker create --name c base by hand; mydocker create --name own --entrypoint sh base");
+        daemon_kill(SIGTERM);
+        expect(0, "2\n", "",
+               "sed -i '/entrypoint-words/s/\"entrypoint-words\": *[0-9]*,//' %s/state/containers/*/config.json;"
+               " grep -L entrypoint-words %s/state/containers/*/config.json | wc -l",
+               sandbox_dir(), sandbox_dir());
+        daemon_start();
+        expect(0, "[\"by\",\"hand\"] [\"echo\",\"-n\"]\n", "",
+               "mydocker commit c new > /dev/null;"
+               " mydocker inspect --format '{{json .Config.Cmd}} {{json .Config.Entrypoint}}' new; mydocker rmi new > /dev/null");
+        expect(0, "[\"sh\"]\n", "",
+               "mydocker commit own new > /dev/null; mydocker inspect --format '{{json .Config.Cmd}}' new;"
+               " mydocker inspect new | grep Entrypoint; mydocker rmi new > /dev/null");
+        expect(0, NULL, "", "mydocker rm own; mydocker rmi -f base");
+        expect(0, "[\"echo\",\"-n\",\"by\",\"hand\"]\n", "",
+               "mydocker commit c new > /dev/null; mydocker inspect --format '{{json .Config.Cmd}}' new");
+        expect(0, NULL, "", "mydocker rm c; mydocker rmi new");
+}
+
 /* A job that is canceled leaves nothing; the container goes on. */
 static void test_cancel(void) {
         g_autofree char *path = container_run(
@@ -325,12 +397,17 @@ static void test_changes(void) {
 
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
+        /* The first daemon has also started the supervisor, later ones have not. */
+        daemon_kill(SIGTERM);
+        daemon_start();
         harness_add("/commit/stopped", test_stopped);
         harness_add("/commit/running", test_running);
         harness_add("/commit/chain", test_chain);
         harness_add("/commit/deep", test_deep);
         harness_add("/commit/volumes", test_volumes);
         harness_add("/commit/configuration", test_configuration);
+        harness_add("/commit/inherited", test_inherited);
+        harness_add("/commit/inherited-from-older", test_inherited_from_older);
         harness_add("/commit/cancel", test_cancel);
         harness_add("/commit/mount", test_mount);
         harness_add("/commit/unmount-and-remove", test_unmount_and_remove);

@@ -241,6 +241,21 @@ static int add_mounts(Json *json, const Container *c) {
         return 0;
 }
 
+/* Where the entry point ends is said only there, and older containers do not know. */
+static int add_command(Json *object, const Container *c, Json *config) {
+        _cleanup_strv_free_ char **entrypoint = NULL;
+        uint32_t n = 0;
+
+        if (config)
+                TRY(json_get_u32(config, "entrypoint-words", &n));
+        if (n == 0)
+                return add_list(object, "Cmd", c->command);
+        for (uint32_t i = 0; i < n && c->command[i]; i++)
+                TRY(strv_extend(&entrypoint, c->command[i]));
+        TRY(add_list(object, "Cmd", c->command + strv_length(entrypoint)));
+        return add_list(object, "Entrypoint", entrypoint);
+}
+
 /* The part that only the owner, or who is allowed to, may see is left out without `config`. */
 static int add_config(Json *json, const Container *c, Json *config) {
         Json *object = json_add_new_object(json, "Config"), *spec = config, *process = NULL;
@@ -252,7 +267,7 @@ static int add_config(Json *json, const Container *c, Json *config) {
         TRY(json_add_string(object, "Hostname", c->hostname ?: ""));
         TRY(json_add_bool(object, "Tty", c->tty));
         TRY(json_add_string(object, "Image", c->image));
-        TRY(add_list(object, "Cmd", c->command));
+        TRY(add_command(object, c, config));
         TRY(add_labels(object, c->labels));
         if (!config)
                 return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 
+#include "daemon/commit-config.h"
 #include "daemon/commit.h"
 #include "daemon/image-config.h"
 #include "daemon/quota.h"
@@ -124,14 +125,6 @@ static bool flattens(const Commit *commit) {
                LAYERS_MAX;
 }
 
-/* The configuration that the image had, as far as the container shows it. */
-static int describe_process(Json *config, const ProcessSpec *process) {
-        TRY(json_add_strv(config, "Env", process->env));
-        TRY(json_add_strv(config, "Cmd", process->argv));
-        TRY(json_add_string(config, "WorkingDir", process->cwd));
-        return json_add_string(config, "User", process->user);
-}
-
 /* The new image is the container's, with what has come on top of it. */
 static int inherit(Commit *commit) {
         Container *c = commit->container;
@@ -151,8 +144,6 @@ static int inherit(Commit *commit) {
                         return -ENOMEM;
                 json_object_put(record->config);
                 record->config = TAKE_PTR(config);
-        } else {
-                TRY(describe_process(record->config, &c->record->spec->process));
         }
         for (char **layer = c->record->spec->layers; !commit->flat[0] && *layer; layer++) {
                 if (base && strv_contains(base->record->layers, *layer))
@@ -160,7 +151,7 @@ static int inherit(Commit *commit) {
                 else
                         TRY(add_layer(commit, *layer, "commit"));
         }
-        return 0;
+        return commit_config_fill(record->config, c->record);
 }
 
 static int add_layers(Commit *commit) {
@@ -173,9 +164,11 @@ static int add_layers(Commit *commit) {
 static int describe_image(Commit *commit, Error *e) {
         ImageRecord *record = image_record_new();
         IntentImage *image = record ? intent_add_image(&commit->intent, record, NULL) : NULL;
+        int r = image ? inherit(commit) : -ENOMEM;
 
-        if (!image || inherit(commit) < 0 || add_layers(commit) < 0 ||
-            strv_extend(&image->names, commit->options.name) < 0)
+        if (r == -EBADMSG)
+                return error_set(e, r, "archive", "The image's configuration makes no sense");
+        if (r < 0 || add_layers(commit) < 0 || strv_extend(&image->names, commit->options.name) < 0)
                 return error_oom(e);
         record->owner = commit->uid;
         return image_config_change(record->config, commit->options.changes, e);

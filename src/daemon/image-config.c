@@ -33,6 +33,15 @@ int signal_parse(const char *s) {
         return -EINVAL;
 }
 
+char *signal_format(int number) {
+        const char *name = sigabbrev_np(number);
+
+        if (name)
+                return strf("SIG%s", name);
+        return number >= SIGRTMIN && number <= SIGRTMAX ? strf("SIGRTMIN+%d", number - SIGRTMIN) :
+                                                          strf("%d", number);
+}
+
 /* Nanoseconds; 0 is not given. */
 static int read_duration(Json *json, const char *key, uint64_t *ret) {
         uint64_t ns = 0;
@@ -88,6 +97,39 @@ int image_config_read(Json *config, ImageDefaults *ret) {
                         return -EBADMSG;
         }
         return 0;
+}
+
+/* As docker has it: for a shell where a shell is what is executed. */
+static int make_test(char *const *command, char ***ret) {
+        bool shell = strv_length(command) == 3 && streq(command[0], "/bin/sh") &&
+                     streq(command[1], "-c");
+
+        TRY(strv_extend(ret, shell ? "CMD-SHELL" : "CMD"));
+        for (command += shell ? 2 : 0; *command; command++)
+                TRY(strv_extend(ret, *command));
+        return 0;
+}
+
+int image_config_set_health(Json *config, const HealthCheck *check, bool replaces) {
+        _cleanup_json_ Json *json = NULL;
+        _cleanup_strv_free_ char **test = NULL;
+
+        if (!check->command && !replaces)
+                return 0;
+        json = json_object_new_object();
+        if (!json)
+                return -ENOMEM;
+        if (check->command) {
+                TRY(make_test(check->command, &test));
+                TRY(json_add_u64(json, "Interval", check->interval * 1000));
+                TRY(json_add_u64(json, "Timeout", check->timeout * 1000));
+                TRY(json_add_u64(json, "StartPeriod", check->start_period * 1000));
+                TRY(json_add_u64(json, "StartInterval", check->start_interval * 1000));
+                TRY(json_add_u64(json, "Retries", check->retries));
+        } else
+                TRY(strv_extend(&test, "NONE"));
+        TRY(json_add_strv(json, "Test", test));
+        return json_add(config, "Healthcheck", TAKE_PTR(json));
 }
 
 /* The value of CMD and ENTRYPOINT: a JSON list, or a line for the shell. */

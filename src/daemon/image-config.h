@@ -28,5 +28,11 @@ int image_config_change(Json *config, char *const *changes, Error *e);
 /* The whole configuration for people: with time, architecture and history. Return: 0 or -ENOMEM. */
 int image_config_describe(const ImageRecord *record, Json **ret);
 
+/* Makes it say how health is checked, durations in full; `replaces`: the configuration has a check that counts for
+ * nothing any more, also when there is no other. Return: 0 or -ENOMEM. */
+int image_config_set_health(Json *config, const HealthCheck *check, bool replaces);
+
 /* "SIGTERM", "TERM" or "15". Return: the number, or -EINVAL. */
 int signal_parse(const char *s);
+/* The name, or the number of one that has none. Return: a new string, or NULL when out of memory. */
+char *signal_format(int number);

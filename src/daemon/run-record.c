@@ -22,25 +22,42 @@ static int add_all(char ***list, char *const *more) {
 
 /* Entry point and command, as with other container managers: an entry point that is given takes away the
  * image's command too, which was meant for its own entry point. */
-static int make_argv(const RunOptions *o, const ImageDefaults *image, char ***ret) {
+static int make_argv(const RunOptions *o, const ImageDefaults *image, ContainerRecord *record) {
+        char ***argv = &record->spec->process.argv;
         bool own = strv_length(o->command) > 0;
 
-        TRY(add_all(ret, o->entrypoint ?: image->entrypoint));
-        return add_all(ret, own ? o->command : o->entrypoint ? NULL : image->command);
+        TRY(add_all(argv, o->entrypoint ?: image->entrypoint));
+        record->entrypoint_words = (uint32_t)strv_length(*argv);
+        return add_all(argv, own ? o->command : o->entrypoint ? NULL : image->command);
 }
 
-static int make_env(const RunOptions *o, const ImageDefaults *image, const char *hostname,
-                    char ***ret) {
+/* What every container's has, unless the image or the user says otherwise. */
+static int make_usual_env(const char *hostname, bool tty, char ***ret) {
         _cleanup_free_ char *host = strf("HOSTNAME=%s", hostname);
 
         if (!host)
                 return -ENOMEM;
         TRY(env_set(ret, PATH_DEFAULT));
         TRY(env_set(ret, host));
-        if (o->tty)
-                TRY(env_set(ret, "TERM=xterm"));
+        return tty ? env_set(ret, "TERM=xterm") : 0;
+}
+
+static int make_env(const RunOptions *o, const ImageDefaults *image, const char *hostname,
+                    char ***ret) {
+        TRY(make_usual_env(hostname, o->tty, ret));
         TRY(env_merge(ret, image->env));
         return env_merge(ret, o->env);
+}
+
+int run_record_own_env(const ContainerRecord *record, char *const *image_env, char ***ret) {
+        const ProcessSpec *process = &record->spec->process;
+        _cleanup_strv_free_ char **usual = NULL;
+
+        TRY(make_usual_env(record->spec->hostname, process->tty, &usual));
+        for (char **entry = process->env; entry && *entry; entry++)
+                if (!strv_contains(usual, *entry) || strv_contains(image_env, *entry))
+                        TRY(strv_extend(ret, *entry));
+        return 0;
 }
 
 static bool names_capability(char *const *names, const char *capability) {
@@ -67,12 +84,12 @@ static int make_capabilities(const RunOptions *o, char ***ret) {
         return 0;
 }
 
-static int make_process(const RunOptions *o, const ImageDefaults *image, ContainerSpec *spec) {
-        ProcessSpec *process = &spec->process;
+static int make_process(const RunOptions *o, const ImageDefaults *image, ContainerRecord *record) {
+        ProcessSpec *process = &record->spec->process;
         const char *workdir = o->workdir ?: image->workdir;
 
-        TRY(make_argv(o, image, &process->argv));
-        TRY(make_env(o, image, spec->hostname, &process->env));
+        TRY(make_argv(o, image, record));
+        TRY(make_env(o, image, record->spec->hostname, &process->env));
         TRY(make_capabilities(o, &process->capabilities));
         if (!isempty(workdir)) {
                 process->cwd = workdir[0] == '/' ? strdup(workdir) : strf("/%s", workdir);
@@ -250,7 +267,7 @@ static int fill(Manager *m, const RunOptions *o, const Image *image, const Image
                 TRY(free_and_strdup(&spec->hostname, o->hostname));
         else if (!(spec->hostname = strndup(spec->id, 12)))
                 return -ENOMEM;
-        TRY(make_process(o, defaults, spec));
+        TRY(make_process(o, defaults, record));
         TRY(make_devices(o, spec));
         TRY(merge_labels(record->labels, defaults->labels));
         TRY(merge_labels(record->labels, o->labels));
@@ -265,7 +282,7 @@ static int fill(Manager *m, const RunOptions *o, const Image *image, const Image
         spec->read_only = o->read_only;
         record->stop_signal = o->stop_signal        ? o->stop_signal :
                               defaults->stop_signal ? defaults->stop_signal :
-                                                      15;
+                                                      STOP_SIGNAL_DEFAULT;
         record->stop_timeout = o->stop_timeout;
         record->auto_remove = o->auto_remove;
         TRY(health_options_apply(&o->health, &defaults->health, &record->health_check));

@@ -12,3 +12,7 @@
  * Return: 0 or a negative errno with `error` set. */
 int run_record_make(Manager *m, const RunOptions *options, const Image *image, const Caller *caller,
                     ContainerRecord **ret, sd_bus_error *error);
+
+/* The container's environment without what run_record_make() adds of its own accord, unless the image says the same.
+ * Return: 0 or -ENOMEM; *ret is to be freed. */
+int run_record_own_env(const ContainerRecord *record, char *const *image_env, char ***ret);

@@ -94,6 +94,8 @@ int container_record_to_json(const ContainerRecord *record, Json **ret) {
         TRY(json_add_string(json, "image", record->image));
         TRY(json_add_string(json, "image-id", record->image_id));
         TRY(json_add(json, "labels", json_object_get(record->labels)));
+        if (record->entrypoint_words != ENTRYPOINT_WORDS_UNKNOWN)
+                TRY(json_add_u64(json, "entrypoint-words", record->entrypoint_words));
         TRY(json_add_int(json, "stop-signal", record->stop_signal));
         TRY(json_add_u64(json, "stop-timeout", record->stop_timeout));
         TRY(json_add_bool(json, "auto-remove", record->auto_remove));
@@ -143,6 +145,7 @@ int container_record_from_json(Json *json, ContainerRecord **ret) {
         if (!record)
                 return -ENOMEM;
         record->exit_code = -1;
+        record->entrypoint_words = ENTRYPOINT_WORDS_UNKNOWN;
         TRY(json_get_string(json, "name", &record->name));
         TRY(json_get_u32(json, "owner", &record->owner));
         TRY(json_get_string(json, "image", &record->image));
@@ -156,6 +159,7 @@ int container_record_from_json(Json *json, ContainerRecord **ret) {
                 return -EBADMSG;
         TRY(check_labels(part));
         record->labels = json_object_get(part);
+        TRY(json_get_u32(json, "entrypoint-words", &record->entrypoint_words));
         TRY(json_get_int(json, "stop-signal", &record->stop_signal));
         TRY(json_get_u32(json, "stop-timeout", &record->stop_timeout));
         TRY(json_get_bool(json, "auto-remove", &record->auto_remove));
@@ -174,6 +178,9 @@ int container_record_from_json(Json *json, ContainerRecord **ret) {
         if (!part)
                 return -EBADMSG;
         TRY(container_spec_from_json(part, &record->spec));
+        if (record->entrypoint_words != ENTRYPOINT_WORDS_UNKNOWN &&
+            record->entrypoint_words > strv_length(record->spec->process.argv))
+                return -EBADMSG;
         *ret = TAKE_PTR(record);
         return 0;
 }

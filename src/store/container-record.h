@@ -12,6 +12,11 @@
 #include "store/health-check.h"
 #include "store/restart-policy.h"
 
+/* SIGTERM. */
+#define STOP_SIGNAL_DEFAULT 15
+
+#define ENTRYPOINT_WORDS_UNKNOWN UINT32_MAX
+
 /* What survives in the record of a container's state; the finer states are the daemon's. */
 typedef enum RecordState {
         RECORD_CREATED, /* never started */
@@ -27,6 +32,8 @@ typedef struct ContainerRecord {
         char *image; /* as it was named */
         char image_id[ID_LENGTH + 1];
         Json *labels; /* strings; never NULL */
+        /* How many words of the command line are the entry point, the rest is the command; older records do not say. */
+        uint32_t entrypoint_words;
         int stop_signal;
         unsigned stop_timeout; /* s */
         bool auto_remove;
