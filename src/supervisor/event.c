@@ -9,6 +9,9 @@
 
 #define BATCH 64
 
+/* In such pieces a patient timer waits: one at most passes while this process doesn't run. */
+#define PIECE_MSEC 100
+
 struct EventLoop {
         int epoll;
         bool stopped;
@@ -107,6 +110,14 @@ void event_timer_set(EventLoop *loop, EventTimer *timer, uint64_t msec, void (*h
         after->timers.next = timer;
 }
 
+void event_timer_set_patient(EventLoop *loop, EventTimer *timer, uint64_t msec,
+                             void (*handler)(void *data), void *data) {
+        uint64_t piece = MIN(msec, (uint64_t)PIECE_MSEC);
+
+        event_timer_set(loop, timer, piece, handler, data);
+        timer->rest = msec - piece;
+}
+
 void event_timer_cancel(EventTimer *timer) {
         if (!timer->loop)
                 return;
@@ -122,7 +133,11 @@ static void run_timers(EventLoop *loop) {
                 EventTimer *timer = loop->timers;
 
                 event_timer_cancel(timer);
-                timer->handler(timer->data);
+                if (timer->rest > 0)
+                        event_timer_set_patient(loop, timer, timer->rest, timer->handler,
+                                                timer->data);
+                else
+                        timer->handler(timer->data);
         }
 }
 

@@ -25,7 +25,8 @@ typedef struct EventSource {
 typedef struct EventTimer EventTimer;
 struct EventTimer {
         EventLoop *loop;
-        uint64_t due; /* ns, CLOCK_MONOTONIC */
+        uint64_t due;  /* ns, CLOCK_MONOTONIC */
+        uint64_t rest; /* ms, to be waited for after that */
         void (*handler)(void *data);
         void *data;
         LIST_LINKS(EventTimer) timers;
@@ -55,4 +56,7 @@ void event_source_remove(EventSource *source);
 /* Calls `handler` once in `msec` milliseconds; a timer that runs already is set anew. */
 void event_timer_set(EventLoop *loop, EventTimer *timer, uint64_t msec, void (*handler)(void *data),
                      void *data);
+/* The same, but time in which this process does not run hardly counts: who is waited for may not have run either. */
+void event_timer_set_patient(EventLoop *loop, EventTimer *timer, uint64_t msec,
+                             void (*handler)(void *data), void *data);
 void event_timer_cancel(EventTimer *timer);

@@ -249,7 +249,7 @@ static void on_room(void *data, uint32_t events) {
 
 static void wait_for_room(Journal *journal) {
         event_source_remove(&journal->source);
-        event_timer_set(journal->loop, &journal->stall, STALL_MSEC, on_stall, journal);
+        event_timer_set_patient(journal->loop, &journal->stall, STALL_MSEC, on_stall, journal);
         if (journal->fd < 0 || event_source_add(journal->loop, &journal->source, journal->fd,
                                                 EPOLLOUT, on_room, journal) < 0)
                 log_warning("Can't wait for the journal"); /* but for the timer */

@@ -95,7 +95,8 @@ static void on_stall(void *data) {
                 check_pause(output);
                 update_source(output);
         } else if (output->clients)
-                event_timer_set(output->loop, &output->stall, LAST_STALL_MSEC, on_stall, output);
+                event_timer_set_patient(output->loop, &output->stall, LAST_STALL_MSEC, on_stall,
+                                        output);
         else
                 output_free(output);
 }
@@ -111,7 +112,7 @@ static void check_pause(Output *output) {
                 return;
         output->paused = behind;
         if (behind)
-                event_timer_set(output->loop, &output->stall, STALL_MSEC, on_stall, output);
+                event_timer_set_patient(output->loop, &output->stall, STALL_MSEC, on_stall, output);
         else
                 event_timer_cancel(&output->stall);
         update_source(output);
@@ -350,7 +351,8 @@ static void release(Output *output) {
         output->released = true;
         LIST_PREPEND(released, output, outputs);
         if (output->clients)
-                event_timer_set(output->loop, &output->stall, LAST_STALL_MSEC, on_stall, output);
+                event_timer_set_patient(output->loop, &output->stall, LAST_STALL_MSEC, on_stall,
+                                        output);
         else
                 output_free(output);
 }

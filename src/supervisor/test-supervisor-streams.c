@@ -126,6 +126,35 @@ static void test_slow_client(void) {
         free(buffer);
 }
 
+/* While the supervisor does not run a client may not have run either: it is still waited for. */
+static void test_stopped(void) {
+        _cleanup_(container_spec_freep) ContainerSpec *spec =
+                client_spec("read -r line; dd if=/dev/zero bs=1M count=4 2>/dev/null; echo over");
+        size_t size = 0;
+        char *buffer = malloc(1 << 16);
+        Reply reply;
+        int fds[3];
+        ssize_t n;
+
+        spec->process.streams[0] = STREAM_PIPE;
+        client_run(spec);
+        reply = client_do(REQUEST_ATTACH, spec->id);
+        memcpy(fds, client_fds, sizeof(fds));
+        reply_done(&reply);
+        CHECK_INT(write(fds[0], "\n", 1), 1);
+        /* By now it should wait for the client. */
+        usleep(200000);
+        CHECK_INT(kill(client_supervisor(), SIGSTOP), 0);
+        usleep(1500000);
+        CHECK_INT(kill(client_supervisor(), SIGCONT), 0);
+        while ((n = read(fds[1], buffer, 1 << 16)) > 0)
+                size += n;
+        CHECK_INT(size, (4 << 20) + strlen("over\n"));
+        CHECK_INT(client_exit(spec->id, 0).status, 0);
+        fd_close_many(fds, 3);
+        free(buffer);
+}
+
 /* Logs more than the pipe and the buffers hold; nothing is lost. A line that was read in two parts is logged in two. */
 static void test_much_output(void) {
         _cleanup_(container_spec_freep) ContainerSpec *spec = client_spec(
@@ -163,6 +192,7 @@ int main(int argc, char **argv) {
         test_attach();
         test_terminal();
         test_slow_client();
+        test_stopped();
         test_much_output();
         client_stop_supervisor(SIGTERM);
         client_clean_up();
