@@ -8,23 +8,13 @@
 #include "shared/fault.h"
 #include "shared/log.h"
 #include "shared/strutil.h"
+#include "supervisor/packet-queue.h"
 #include "supervisor/server.h"
 
 #define CONNECTIONS_MAX 16
 
-/* Packets that a connection may leave in the queue. */
-#define QUEUE_MAX 16384
-
 /* Packets that one connection may hand in before the others get their turn. */
 #define BURST 16
-
-typedef struct Packet Packet;
-struct Packet {
-        Json *json;
-        int fds[FD_PASS_MAX];
-        size_t n_fds;
-        LIST_LINKS(Packet) packets;
-};
 
 typedef struct Connection Connection;
 struct Connection {
@@ -32,8 +22,7 @@ struct Connection {
         uint64_t number;
         int fd;
         EventSource source;
-        Packet *first, *last;
-        size_t n_queued;
+        PacketQueue queue;
         LIST_LINKS(Connection) connections;
 };
 
@@ -49,20 +38,13 @@ struct Server {
         ServerConfig config;
 };
 
-static void packet_free(Packet *packet) {
-        fd_close_many(packet->fds, packet->n_fds);
-        json_object_put(packet->json);
-        free(packet);
-}
-
 static void connection_close(Connection *connection) {
         Server *server = connection->server;
         uint64_t number = connection->number;
 
         event_source_remove(&connection->source);
         safe_close(connection->fd);
-        LIST_FOREACH(packet, connection->first, packets)
-        packet_free(packet);
+        packet_queue_done(&connection->queue);
         LIST_REMOVE(server->connections, connection, connections);
         server->n_connections--;
         free(connection);
@@ -73,34 +55,7 @@ static void connection_close(Connection *connection) {
 
 static void update_connection(Connection *connection) {
         event_source_set(&connection->source, (connection->server->paused ? 0 : EPOLLIN) |
-                                                      (connection->first ? EPOLLOUT : 0));
-}
-
-static void append_packet(Connection *connection, Packet *packet) {
-        packet->packets.prev = connection->last;
-        if (connection->last)
-                connection->last->packets.next = packet;
-        else
-                connection->first = packet;
-        connection->last = packet;
-        connection->n_queued++;
-}
-
-/* Queues a packet; takes the descriptors when it succeeds. */
-static int connection_queue(Connection *connection, Json *json, int *fds, size_t n_fds) {
-        Packet *packet;
-
-        if (connection->n_queued >= QUEUE_MAX)
-                return -ENOBUFS;
-        packet = calloc(1, sizeof(Packet));
-        if (!packet)
-                return -ENOMEM;
-        packet->json = json_object_get(json);
-        memcpy(packet->fds, fds, n_fds * sizeof(int));
-        packet->n_fds = n_fds;
-        append_packet(connection, packet);
-        update_connection(connection);
-        return 0;
+                                                      (connection->queue.first ? EPOLLOUT : 0));
 }
 
 /* Sends or queues one packet. The descriptors are taken. When the connection is lost by that, the
@@ -108,12 +63,14 @@ static int connection_queue(Connection *connection, Json *json, int *fds, size_t
 static void connection_send(Connection *connection, Json *json, int *fds, size_t n_fds) {
         int r = -EAGAIN;
 
-        if (!connection->first)
+        if (!connection->queue.first)
                 r = message_send(connection->fd, json, fds, n_fds);
         if (r == -EAGAIN) {
-                r = connection_queue(connection, json, fds, n_fds);
-                if (r >= 0)
+                r = packet_queue_add(&connection->queue, json, fds, n_fds);
+                if (r >= 0) {
+                        update_connection(connection);
                         return;
+                }
         }
         fd_close_many(fds, n_fds);
         if (r >= 0)
@@ -125,20 +82,7 @@ static void connection_send(Connection *connection, Json *json, int *fds, size_t
 
 /* Return: 0, or a negative errno when the connection is lost. */
 static int connection_flush(Connection *connection) {
-        while (connection->first) {
-                Packet *packet = connection->first;
-                int r = message_send(connection->fd, packet->json, packet->fds, packet->n_fds);
-
-                if (r == -EAGAIN)
-                        return 0;
-                if (r < 0)
-                        return r;
-                LIST_REMOVE(connection->first, packet, packets);
-                if (!connection->first)
-                        connection->last = NULL;
-                connection->n_queued--;
-                packet_free(packet);
-        }
+        TRY(packet_queue_flush(&connection->queue, connection->fd));
         update_connection(connection);
         return 0;
 }
@@ -403,37 +347,16 @@ void server_pause(Server *server, bool pause) {
         update_connection(connection);
 }
 
-static int save_packet(const Packet *packet, State *state, Json **ret) {
-        _cleanup_json_ Json *json = json_object_new_object(), *fds = json_object_new_array();
-
-        if (!json || !fds)
-                return -ENOMEM;
-        TRY(json_add(json, "packet", json_object_get(packet->json)));
-        for (size_t i = 0; i < packet->n_fds; i++) {
-                Json *item = json_object_new_object();
-
-                TRY(json_append(fds, item));
-                TRY(state_add_fd(state, item, "fd", packet->fds[i]));
-        }
-        TRY(json_add(json, "fds", TAKE_PTR(fds)));
-        *ret = TAKE_PTR(json);
-        return 0;
-}
-
 static int save_connection(const Connection *connection, State *state, Json **ret) {
-        _cleanup_json_ Json *json = json_object_new_object(), *queue = json_object_new_array();
+        _cleanup_json_ Json *json = json_object_new_object();
+        Json *queue;
 
-        if (!json || !queue)
+        if (!json)
                 return -ENOMEM;
         TRY(state_add_fd(state, json, "fd", connection->fd));
         TRY(json_add_u64(json, "number", connection->number));
-        LIST_FOREACH(packet, connection->first, packets) {
-                Json *item;
-
-                TRY(save_packet(packet, state, &item));
-                TRY(json_append(queue, item));
-        }
-        TRY(json_add(json, "queue", TAKE_PTR(queue)));
+        TRY(packet_queue_save(&connection->queue, state, &queue));
+        TRY(json_add(json, "queue", queue));
         *ret = TAKE_PTR(json);
         return 0;
 }
@@ -458,28 +381,6 @@ int server_save(const Server *server, State *state, Json **ret) {
         return 0;
 }
 
-static int load_packet(Connection *connection, State *state, Json *json) {
-        Packet *packet;
-        Json *content, *fds;
-        int r;
-
-        if (json_get_object(json, "packet", &content) <= 0 ||
-            json_get_array(json, "fds", &fds) <= 0 || json_object_array_length(fds) > FD_PASS_MAX)
-                return -EBADMSG;
-        packet = calloc(1, sizeof(Packet));
-        if (!packet)
-                return -ENOMEM;
-        packet->json = json_object_get(content);
-        append_packet(connection, packet);
-        for (size_t i = 0; i < json_object_array_length(fds); i++) {
-                r = state_take_fd(state, json_object_array_get_idx(fds, i), "fd", &packet->fds[i]);
-                if (r <= 0)
-                        return r < 0 ? r : -EBADMSG;
-                packet->n_fds++;
-        }
-        return 0;
-}
-
 static int load_connection(Server *server, State *state, Json *json) {
         _cleanup_close_ int fd = -EBADF;
         Connection *connection;
@@ -492,8 +393,7 @@ static int load_connection(Server *server, State *state, Json *json) {
                 return -EBADMSG;
         TRY(enter_connection(server, fd, number, &connection));
         TAKE_FD(fd);
-        for (size_t i = 0; i < json_object_array_length(queue); i++)
-                TRY(load_packet(connection, state, json_object_array_get_idx(queue, i)));
+        TRY(packet_queue_load(&connection->queue, state, queue));
         update_connection(connection);
         return 0;
 }
