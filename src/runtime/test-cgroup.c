@@ -60,7 +60,7 @@ static void remove_group(Cgroup *cgroup) {
         Error e = ERROR_INIT;
         int r = 0;
 
-        for (int i = 0; i < 500 && r == 0; i++, usleep(10000))
+        for (int i = 0; i < 6000 && r == 0; i++, usleep(10000))
                 r = cgroup_remove(cgroup, &e);
         CHECK_INT(r, 1);
         CHECK_INT(cgroup_open(tree, id, &cgroup, &e), -ENOENT);
@@ -82,7 +82,7 @@ static void test_life(void) {
         CHECK_INT(cgroup_tree_list(tree, &list, &e), 0);
         CHECK(strv_contains(list, id));
         pid = spawn(cgroup);
-        for (int i = 0; i < 100 && n != 2; i++, usleep(10000)) {
+        for (int i = 0; i < 6000 && n != 2; i++, usleep(10000)) {
                 free(pids);
                 CHECK_INT(cgroup_pids(cgroup, &pids, &n, &e), 0);
         }
@@ -100,7 +100,7 @@ static void test_life(void) {
         }
 
         CHECK_INT(cgroup_freeze(cgroup, &e), 0);
-        for (int i = 0; i < 500 && r == 0; i++, usleep(10000))
+        for (int i = 0; i < 6000 && r == 0; i++, usleep(10000))
                 r = cgroup_is_frozen(cgroup, &e);
         CHECK_INT(r, 1);
         CHECK_INT(cgroup_thaw(cgroup, &e), 0);

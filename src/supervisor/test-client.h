@@ -26,6 +26,8 @@ const char *client_program(void);
 void client_ask_upgrade(void);
 /* Waits until it is the one that was installed last. */
 void client_await_upgrade(void);
+/* Installs it as it is, has it upgrade, and hears of the new one. */
+void client_upgrade(void);
 
 /* Starts the supervisor and connects to it; client_stop_supervisor() ends it by this signal. */
 pid_t client_start_supervisor(void);
@@ -58,6 +60,9 @@ Reply client_do(RequestType type, const char *container);
 /* Starts a container, which must work. Return: its pid. */
 pid_t client_run(const ContainerSpec *spec);
 
+/* Sends the main process a signal, which must work. */
+void client_signal(const char *container, int signo);
+
 /* Waits for the next event. */
 Event client_event(void);
 /* Waits for the exit of a container's process. */
@@ -68,6 +73,11 @@ const char *client_read(int fd);
 
 /* The log of a container, without times; to be freed. */
 char *client_log(const char *container);
+/* Waits until this is in it. Return: the same. */
+char *client_await_log(const char *container, const char *text);
+
+/* Waits until there is one. */
+void client_await_file(const char *path);
 
 /* Reads from a descriptor until `text` has come. */
 void client_expect(int fd, const char *text);
@@ -75,3 +85,5 @@ void client_expect(int fd, const char *text);
 /* A request to execute the shell with `command`, STREAM_PIPE for stdout and stderr. To be released
  * with request_done(). */
 Request client_exec(const ContainerSpec *spec, uint64_t process, const char *command);
+/* Executes it and waits for its end, which must be a good one; its output is of no interest. */
+void client_command(const ContainerSpec *spec, uint64_t process, const char *command);

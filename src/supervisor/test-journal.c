@@ -40,7 +40,7 @@ static const char *next_entry(void) {
         char *message;
         uint64_t size;
 
-        CHECK_INT(poll(&pollfd, 1, 5000), 1);
+        CHECK_INT(poll(&pollfd, 1, 60000), 1);
         n = recv(journald, entry, sizeof(entry) - 1, 0);
         CHECK(n > 0);
         entry[n] = '\0';

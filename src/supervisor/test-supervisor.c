@@ -82,10 +82,7 @@ static void test_signals(void) {
         Reply reply;
 
         client_run(spec);
-        for (int i = 0; i < 200 && (!log || !strstr(log, "ready")); i++, usleep(10000)) {
-                free(log);
-                log = client_log(spec->id);
-        }
+        log = client_await_log(spec->id, "ready");
         memcpy(request.container, spec->id, sizeof(request.container));
         request.process = 9;
         reply = client_ask(&request, NULL, 0);
@@ -167,7 +164,9 @@ static void test_exec(void) {
 
         /* What it leaves behind doesn't keep its end from being told, nor does it lose its
          * voice. */
-        request = client_exec(spec, 5, "(sleep 0.2; echo later) & echo now; exit 2");
+        request = client_exec(
+                spec, 5,
+                "mkfifo /tmp/fifo; (read -r x < /tmp/fifo; echo later) & echo now; exit 2");
         request.exec.streams[1] = STREAM_LOG;
         request.exec.streams[2] = STREAM_NULL;
         reply = client_ask(&request, NULL, 0);
@@ -176,9 +175,9 @@ static void test_exec(void) {
         CHECK_INT(client_exit(spec->id, 5).status, 2);
         log = client_log(spec->id);
         CHECK_STR(log, "stdout F now\n");
-        usleep(500000);
+        client_command(spec, 6, "echo > /tmp/fifo");
         free(log);
-        log = client_log(spec->id);
+        log = client_await_log(spec->id, "later");
         CHECK_STR(log, "stdout F now\nstdout F later\n");
         request_done(&request);
 
@@ -198,6 +197,16 @@ static void test_exec(void) {
         request_done(&request);
 }
 
+/* Until the supervisor has come round its loop: what was in pipes is read. */
+static void settle(void) {
+        for (int i = 0; i < 5; i++) {
+                Reply reply = client_ask(&(Request){.type = REQUEST_HELLO}, NULL, 0);
+
+                client_check(&reply);
+                reply_done(&reply);
+        }
+}
+
 static void test_pause(void) {
         _cleanup_(container_spec_freep) ContainerSpec *spec =
                 client_spec("while :; do echo x; sleep 0.02; done");
@@ -206,10 +215,10 @@ static void test_pause(void) {
         Reply reply;
 
         client_run(spec);
-        usleep(100000);
+        free(client_await_log(spec->id, "x"));
         reply = client_do(REQUEST_FREEZE, spec->id);
         reply_done(&reply);
-        usleep(50000);
+        settle();
         before = client_log(spec->id);
         usleep(200000);
         after = client_log(spec->id);
@@ -227,9 +236,10 @@ static void test_pause(void) {
 
         reply = client_do(REQUEST_THAW, spec->id);
         reply_done(&reply);
-        usleep(200000);
-        free(after);
-        after = client_log(spec->id);
+        for (int i = 0; i < 6000 && strlen(after) <= strlen(before); i++, usleep(10000)) {
+                free(after);
+                after = client_log(spec->id);
+        }
         CHECK(strlen(after) > strlen(before));
 
         /* Also ends a frozen one. */
@@ -261,10 +271,11 @@ static void test_resources(void) {
         close(client_fds[1]);
         close(client_fds[2]);
         reply_done(&reply);
-        usleep(50000);
-        reply = client_do(REQUEST_PROCESSES, spec->id);
-        CHECK_INT(reply.n_pids, 2);
-        reply_done(&reply);
+        for (size_t n = 0; n != 2; usleep(10000)) {
+                reply = client_do(REQUEST_PROCESSES, spec->id);
+                n = reply.n_pids;
+                reply_done(&reply);
+        }
         reply = client_do(REQUEST_STATS, spec->id);
         CHECK_INT(reply.stats.pids, 2);
         CHECK_INT(reply.stats.memory_limit, 64 << 20);
@@ -294,14 +305,14 @@ static void test_resources(void) {
 
 static void test_views(void) {
         _cleanup_(container_spec_freep) ContainerSpec *spec =
-                client_spec("echo text > /tmp/made; sleep 1000");
+                client_spec("echo text > /tmp/made; echo ready; sleep 1000");
         Request request = {.type = REQUEST_VIEW, .spec = spec, .running = true};
         _cleanup_free_ char *text = NULL, *merged = NULL;
         char path[256];
         Reply reply;
 
         client_run(spec);
-        usleep(100000);
+        free(client_await_log(spec->id, "ready"));
         reply = client_ask(&request, NULL, 0);
         client_check(&reply);
         CHECK_STR(reply.streams[0], "root");
@@ -363,7 +374,7 @@ static void test_adoption(int signo) {
                 client_spec("trap 'echo got; exit 5' TERM; echo ready; i=0;"
                             "while :; do echo line $i; i=$((i+1)); sleep 0.01; done");
         _cleanup_(container_spec_freep) ContainerSpec *gone = client_spec("exec sleep 1000");
-        Request request = {.type = REQUEST_SIGNAL, .signal = SIGTERM}, exec;
+        Request exec;
         _cleanup_json_ Json *json = NULL;
         _cleanup_free_ char *log = NULL;
         char path[256];
@@ -375,11 +386,13 @@ static void test_adoption(int signo) {
 
         pid = client_run(spec);
         gone_pid = client_run(gone);
-        usleep(100000);
+        free(client_await_log(spec->id, "line 3\n"));
         client_stop_supervisor(signo);
         CHECK_INT(kill(pid, 0), 0);
         CHECK_INT(kill(gone_pid, SIGKILL), 0);
-        usleep(100000);
+        snprintf(path, sizeof(path), "/proc/%d/exe", (int)gone_pid);
+        for (int i = 0; i < 6000 && access(path, F_OK) == 0; i++)
+                usleep(10000);
         client_start_supervisor();
 
         reply = client_ask(&(Request){.type = REQUEST_HELLO}, NULL, 0);
@@ -392,8 +405,7 @@ static void test_adoption(int signo) {
         reply_done(&reply);
         /* Whether its new parent has reaped it already or not. */
         snprintf(path, sizeof(path), "%s/run/exits/%s.json", test_dir, gone->id);
-        for (int i = 0; i < 500 && access(path, F_OK) < 0; i++)
-                usleep(10000);
+        client_await_file(path);
         CHECK_INT(json_read_file_at(AT_FDCWD, path, 65536, &json), 0);
         CHECK_INT(event_decode(json, &event), 0);
         CHECK(event.status == -1 || event.status == 137);
@@ -407,10 +419,8 @@ static void test_adoption(int signo) {
         CHECK_INT(client_exit(spec->id, 1).status, 0);
         request_done(&exec);
 
-        memcpy(request.container, spec->id, sizeof(request.container));
-        reply = client_ask(&request, NULL, 0);
-        client_check(&reply);
-        reply_done(&reply);
+        free(client_await_log(spec->id, "line 25\n"));
+        client_signal(spec->id, SIGTERM);
         event = client_exit(spec->id, 0);
         /* Kernels before 6.15 don't tell. */
         CHECK(event.status == 5 || event.status == -1);

@@ -88,7 +88,7 @@ static void read_until(int fd, unsigned last, unsigned *next, char *buffer, size
                 char *line = buffer, *newline;
                 ssize_t n;
 
-                CHECK(poll(&pollfd, 1, 10000) == 1);
+                CHECK(poll(&pollfd, 1, 60000) == 1);
                 n = read(fd, buffer + *used, 4000 - *used);
                 CHECK(n > 0);
                 *used += (size_t)n;
@@ -148,7 +148,7 @@ static void test_reader_gone(void) {
         pid = start_work(&order, (int[]){ends[1], dir}, 2, &socket);
         close(ends[1]);
         close(ends[0]);
-        alarm(10);
+        alarm(60);
         done = finish_work(pid, socket, &error);
         alarm(0);
         CHECK(done);
