@@ -39,6 +39,11 @@ char *container_exec(const char *path, const char *command) {
         return g_strndup(g_variant_get_data(out) ?: "", g_variant_get_size(out));
 }
 
+void container_touch(const char *path, const char *file) {
+        /* Its end may be that of the process that has made it, too, whatever its status is then. */
+        g_variant_unref(bus_call(path, "ExecCollect", "(['touch', %s], @a{sv} {})", file));
+}
+
 void container_remove(const char *path) {
         g_autoptr(GVariant) reply = bus_call(path, "Remove", "({'force': <true>},)");
 }
@@ -54,9 +59,15 @@ char *container_find(const char *name) {
 }
 
 int container_wait(const char *path) {
-        g_autoptr(GVariant) reply = bus_call(path, "Wait", "(@a{sv} {},)");
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+                bus, MANAGER_NAME, path, "org.mydocker.Container", "Wait",
+                g_variant_new_parsed("(@a{sv} {},)"), NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START,
+                G_MAXINT, NULL, &error);
         int status;
 
+        if (error)
+                g_error("Wait: %s", error->message);
         g_variant_get(reply, "(i)", &status);
         return status;
 }
@@ -106,6 +117,12 @@ char *container_log(const char *path) {
                         g_string_append_c(text, '\n');
         }
         return g_string_free(text, FALSE);
+}
+
+void container_wait_log(const char *path, const char *text) {
+        g_autofree char *log = NULL;
+
+        WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, text)));
 }
 
 char *read_fd(int fd, gsize *ret_size) {

@@ -67,7 +67,7 @@ void test_fails(const char *format, ...) {
 }
 
 /* Whether it is a supervisor, or a process of its own that it has not made a container's yet, or that lets go of a file
- * system, which may take long. */
+ * system, which may take long, and longer than the supervisor lives. */
 static bool is_of_supervisor(const char *pid) {
         g_autofree char *name = read_file("/proc/%s/comm", pid);
 
@@ -79,14 +79,17 @@ pid_t supervisor_pid(void) {
         pid_t found = 0;
 
         for (char **pid = pids; *pid; pid++) {
-                g_autofree char *stat = read_file("/proc/%s/stat", *pid), *parent = NULL;
+                g_autofree char *stat = read_file("/proc/%s/stat", *pid), *parent_name = NULL;
                 const char *rest = stat ? strrchr(stat, ')') : NULL;
+                int parent, session;
 
-                if (!rest || !is_of_supervisor(*pid))
+                if (!rest || !is_of_supervisor(*pid) ||
+                    sscanf(rest, ") %*c %d %*d %d", &parent, &session) != 2)
                         continue;
-                parent = g_strdup_printf("%d", atoi(rest + strlen(") S ")));
-                if (!is_of_supervisor(parent))
-                        found = atoi(*pid);
+                parent_name = g_strdup_printf("%d", parent);
+                /* It leads a session; what it has left behind is in the same one. */
+                if (session == atoi(*pid) && !is_of_supervisor(parent_name))
+                        found = session;
         }
         return found;
 }

@@ -24,7 +24,7 @@
 #endif
 
 /* How long something may take that happens soon, in seconds; generous, it is waited out only in a failure. */
-#define HARNESS_PATIENCE 30
+#define HARNESS_PATIENCE 60
 
 /* Marks the test as failed, says why, and goes on. */
 void test_fails(const char *format, ...) G_GNUC_PRINTF(1, 2);
@@ -151,15 +151,19 @@ char *container_run(const char *options, const char *command);
 char *container_create(const char *options, const char *command);
 /* What a command prints in a running container; it must exit with 0. Return: to be freed. */
 char *container_exec(const char *path, const char *command);
+/* Makes a file in a running container, which may be what it waits for to end. */
+void container_touch(const char *path, const char *file);
 /* Runs a command in a container of its own and returns what it printed; `status` may be NULL. */
 char *container_output(const char *options, const char *command, int *status);
 void container_remove(const char *path);
 /* The path of the one with this name, to be freed; NULL when there is none. */
 char *container_find(const char *name);
-/* Waits for its end. Return: its exit status. */
+/* Waits for its end, for as long as the test may last. Return: its exit status. */
 int container_wait(const char *path);
 /* What it logged, without time, stream and tag, each line ended. Return: to be freed. */
 char *container_log(const char *path);
+/* Waits until this is in its log. */
+void container_wait_log(const char *path, const char *text);
 /* The log as the OpenLogs method gives it. */
 char *container_raw_log(const char *path, const char *options);
 

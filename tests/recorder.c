@@ -94,6 +94,7 @@ static void release(gpointer data) {
 
 Recorder *recorder_new(GDBusConnection *connection) {
         Recorder *recorder = g_new0(Recorder, 1);
+        g_autoptr(GVariant) reply = NULL;
 
         recorder->connection = g_object_ref(connection);
         recorder->lines = g_ptr_array_new_with_free_func(g_free);
@@ -103,6 +104,10 @@ Recorder *recorder_new(GDBusConnection *connection) {
         recorder->subscription =
                 g_dbus_connection_signal_subscribe(connection, MANAGER_NAME, NULL, NULL, NULL, NULL,
                                                    G_DBUS_SIGNAL_FLAGS_NONE, ignore, NULL, NULL);
+        /* Also of what is done at once over another connection. */
+        reply = g_dbus_connection_call_sync(
+                connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                "GetId", NULL, NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL);
         recorder->filter = g_dbus_connection_add_filter(connection, on_message, recorder, release);
         return recorder;
 }

@@ -70,6 +70,17 @@ void session_type(Session *session, const char *text) {
         g_assert_cmpint(write(session->master, text, strlen(text)), ==, strlen(text));
 }
 
+void session_ask(Session *session, const char *line, const char *answer) {
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+
+        while (!strstr(session->output->str, answer) && g_get_monotonic_time() < end) {
+                session_type(session, line);
+                g_usleep(50000);
+                session_read(session);
+        }
+        session_expect(session, answer);
+}
+
 int session_end(Session *session) {
         gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
         int status;

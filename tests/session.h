@@ -21,5 +21,8 @@ void session_expect(Session *session, const char *text);
 
 void session_type(Session *session, const char *text);
 
+/* Types a line until the answer comes, for what takes a moment to have an effect; fails the test if it never does. */
+void session_ask(Session *session, const char *line, const char *answer);
+
 /* Waits for the command's end, and frees the session. Return: its exit status. */
 int session_end(Session *session);

@@ -2,7 +2,7 @@
 
 /* Archives, good and hostile. One that is refused leaves nothing behind, which the check after each test sees. */
 
-#include "harness.h"
+#include "session.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -214,8 +214,17 @@ static void test_round_trips(void) {
 
 /* On a terminal a line says how far it is and how fast; nothing of it stays. */
 static void test_progress(void) {
-        expect(0, "\rSaving busybox … 0B\033[K*B/s\033[K*\r\033[K", "",
-               "script -qec 'mydocker save busybox | { sleep 1; cat > /dev/null; }' /dev/null");
+        Session *session = session_new(
+                "mydocker save busybox | { until [ -e go ]; do sleep 0.05; done; cat > /dev/null; }",
+                24, 80);
+
+        session_expect(session, "\rSaving busybox … 0B\033[K");
+        g_usleep(600000); /* before half a second a rate would say nothing */
+        expect(0, "", "", "touch go");
+        session_expect(session, "B/s\033[K");
+        session_expect(session, "\r\033[K");
+        g_assert_cmpint(session_end(session), ==, 0);
+        expect(0, "", "", "rm go");
         expect(0, "\rReading busybox.tar …\033[K*\r\033[Ksha256:*", "",
                "script -qec 'mydocker import busybox.tar progress' /dev/null");
         image_remove("progress");
@@ -381,6 +390,8 @@ static void cancel_import(const char *file) {
         g_autoptr(GUnixFDList) fds = NULL;
         g_autoptr(GVariant) reply = NULL, streams = NULL, results = NULL;
         g_autofree char *job = NULL, *contents = NULL, *error_name = NULL, *image = NULL;
+        g_autofree char *canceled = NULL;
+        g_autoptr(Recorder) recorder = recorder_new(bus);
         g_autoptr(GError) error = NULL;
         gint32 handle;
         gsize size;
@@ -406,7 +417,8 @@ static void cancel_import(const char *file) {
         results = job_finish(job, &error_name);
         CHECK(!results);
         check_text(file, error_name, ERROR_MYDOCKER("Cancelled"));
-        bus_check_property(job, "State", "'canceled'");
+        canceled = g_strdup_printf("PropertiesChanged %s State='canceled'*", job);
+        CHECK(recorder_find(recorder, 0, canceled) >= 0);
         image = image_find("canceled");
         CHECK(!image);
         /* What it had unpacked is deleted by another one. */
@@ -433,7 +445,7 @@ static void test_cancel_import(void) {
 /* A reader cancels by going away; until then it keeps the layers of an image that is removed. */
 static void test_cancel_save(void) {
         static const char *const formats[] = {"docker-archive", "oci-archive", "rootfs"};
-        g_autofree char *layers = NULL;
+        g_autofree char *layers = NULL, *now = NULL;
 
         shell(&layers, NULL, "ls %s/state/layers", sandbox_dir());
         for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
@@ -456,7 +468,8 @@ static void test_cancel_save(void) {
                 image_remove("canceled");
                 close(fd);
                 WAIT_UNTIL(!worker_runs());
-                expect(0, layers, "", "ls %s/state/layers", sandbox_dir());
+                WAIT_UNTIL((g_free(now), shell(&now, NULL, "ls %s/state/layers", sandbox_dir()),
+                            g_str_equal(now, layers)));
         }
         expect(0, "saved\n", "", "mydocker run --rm busybox echo saved");
 }
@@ -498,7 +511,7 @@ static void test_full_disk(void) {
         /* A container that fills it gets the error itself; its commit fails, and it can be removed. */
         path = container_run(
                 NULL, "head -c 7000000 /dev/urandom > /data; sync; echo written; sleep 1000");
-        g_free(container_exec(path, "while ! [ -s /data ]; do sleep 0.1; done; sleep 0.5"));
+        container_wait_log(path, "written");
         reply = bus_call(path, "Commit", "('full', @a{sv} {})");
         g_variant_get(reply, "(&o)", &job);
         g_clear_pointer(&error_name, g_free);

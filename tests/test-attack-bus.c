@@ -319,7 +319,8 @@ static void test_unread_streams(void) {
         reply = bus_try(nobody, NULL, &fds, &error, path, "Exec",
                         "(['cat', '/dev/zero'], @a{sv} {})");
         g_assert_no_error(error);
-        expect(0, "0\n", "", "timeout 20 " AS_SOMEBODY "mydocker run --rm busybox id -u");
+        expect(0, "0\n", "", "timeout %d " AS_SOMEBODY "mydocker run --rm busybox id -u",
+               HARNESS_PATIENCE);
         /* More than one may collect. */
         bus_refused(nobody, ERROR_LIMITS, NULL, path, "ExecCollect",
                     "(['cat', '/dev/zero'], @a{sv} {})");

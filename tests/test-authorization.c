@@ -351,7 +351,7 @@ static void test_volume_fds(void) {
         close(fd);
         reply = bus_try(
                 nobody, fds, NULL, &error, NULL, "Run",
-                "('busybox', ['sh', '-c', 'echo mine > /data/new; cat /data/roots; chown 1 /data/new;"
+                "('busybox', ['sh', '-c', 'exec 2>&1; echo mine > /data/new; cat /data/roots; chown 1 /data/new;"
                 " stat -c %u:%g /data/new'], {'volume-fds': <[(handle 0, '/data', '')]>})");
         g_assert_no_error(error);
         g_variant_get(reply, "(o)", &path);

@@ -78,6 +78,7 @@ static void test_running(void) {
         g_autoptr(GVariant) value = NULL;
 
         g_free(container_exec(path, "while [ ! -e /ready ]; do sleep 0.1; done"));
+        container_wait_log(path, "sparse\n1\nchanged\n");
         expected = container_log(path);
         image = commit(path, "running", NULL);
         bus_check_property(path, "State", "'running'");
@@ -186,7 +187,7 @@ static void test_volumes(void) {
                 here);
         path = container_run(options, "echo inside > /vol/deep/new; sleep 1000");
 
-        WAIT_UNTIL(g_file_test("data/new", G_FILE_TEST_EXISTS));
+        WAIT_UNTIL(shell(NULL, NULL, "grep -qs inside data/new") == 0);
         g_free(commit(path, "with", NULL));
         g_free(commit(path, "without", "{'include-volumes': <false>}"));
         g_variant_unref(bus_call(path, "Stop", "({'timeout': <uint32 0>},)"));
@@ -316,10 +317,10 @@ static void test_cancel(void) {
         g_autofree char *path = container_run(
                 NULL,
                 "mkdir /many; cd /many; i=0; while [ $i -lt 4000 ]; do echo > $i; i=$((i+1)); done; echo ready; sleep 1000");
-        g_autofree char *log = NULL, *job = NULL, *error_name = NULL, *image = NULL;
+        g_autofree char *job = NULL, *error_name = NULL, *image = NULL;
         g_autoptr(GVariant) reply = NULL, results = NULL;
 
-        WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, "ready")));
+        container_wait_log(path, "ready");
         reply = bus_call(path, "Commit", "('canceled', @a{sv} {})");
         g_variant_get(reply, "(o)", &job);
         g_variant_unref(bus_call(job, "Cancel", "(@a{sv} {},)"));

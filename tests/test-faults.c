@@ -17,8 +17,8 @@
 
 /* A point that is reached more often in one operation is tried this often. */
 #define TIMES_MAX 5
-/* How long to wait for a point after the reply, in seconds. */
-#define AFTER_REPLY 3
+/* How long to wait for a point after the reply, in seconds: what is done later begins after one. */
+#define AFTER_REPLY 10
 
 typedef struct Operation {
         const char *name;

@@ -198,7 +198,7 @@ static void test_image(void) {
                "sum=$(sha256sum layer.tar | cut -d' ' -f1); "
                "printf '{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"sleep\",\"1000\"],"
                "\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"echo from the image; exit 1\"],"
-               "\"Interval\":100000000,\"Timeout\":5000000000,\"Retries\":1}},"
+               "\"Interval\":100000000,\"Timeout\":30000000000,\"Retries\":1}},"
                "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:%%s\"]}}' \"$sum\" > config.json; "
                "echo '[{\"Config\":\"config.json\",\"RepoTags\":[\"sick:latest\"],\"Layers\":[\"layer.tar\"]}]' "
                "> manifest.json; tar -c * | mydocker load; cd ..; rm -r archive");

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TRAPPING "trap 'exit 4' TERM; while :; do sleep 0.1; done"
 #define NO_OPTIONS "(@a{sv} {},)"
 
 static void do_call(const char *path, const char *method, const char *arguments) {
@@ -86,13 +85,17 @@ static void test_exit_codes(void) {
 }
 
 static void test_stop(void) {
-        g_autofree char *path = container_run(NULL, TRAPPING);
-        g_autofree char *deaf = container_run("{'stop-timeout': <uint32 1>}",
-                                              "trap '' TERM; while :; do sleep 0.1; done");
-        g_autofree char *other = container_run("{'stop-signal': <2>}",
-                                               "trap 'exit 6' INT; while :; do sleep 0.1; done");
+        g_autofree char *path =
+                container_run(NULL, "trap 'exit 4' TERM; echo set; while :; do sleep 0.1; done");
+        g_autofree char *deaf =
+                container_run("{'stop-timeout': <uint32 1>}",
+                              "trap '' TERM; echo set; while :; do sleep 0.1; done");
+        g_autofree char *other = container_run(
+                "{'stop-signal': <2>}", "trap 'exit 6' INT; echo set; while :; do sleep 0.1; done");
 
-        g_usleep(300000); /* until the traps are set */
+        container_wait_log(path, "set");
+        container_wait_log(deaf, "set");
+        container_wait_log(other, "set");
         do_call(path, "Stop", NO_OPTIONS);
         bus_check_property(path, "State", "'exited'");
         bus_check_property(path, "ExitCode", "4");
@@ -118,11 +121,10 @@ static void test_kill(void) {
         g_autofree char *path = container_run(
                 NULL,
                 "trap 'echo usr1' USR1; trap 'exit 9' TERM; echo ready; while :; do sleep 0.1; done");
-        g_autofree char *log = NULL;
 
-        WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, "ready")));
+        container_wait_log(path, "ready");
         do_call(path, "Kill", "(10, @a{sv} {})");
-        WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, "usr1")));
+        container_wait_log(path, "usr1");
         bus_check_property(path, "State", "'running'");
         bus_refused(bus, ERROR_ARGS, "*signal*", path, "Kill", "(0, @a{sv} {})");
         bus_refused(bus, ERROR_ARGS, "*signal*", path, "Kill", "(65, @a{sv} {})");
@@ -182,16 +184,15 @@ static void test_pause(void) {
 
 static void test_restart(void) {
         g_autofree char *path = container_run("{'stop-timeout': <uint32 0>}",
-                                              "echo started; echo x >> /count; sleep 1000");
+                                              "echo x >> /count; echo started; sleep 1000");
         guint32 pid = bus_property_uint(path, "Pid");
-        g_autofree char *log = NULL, *count = NULL;
+        g_autofree char *count = NULL;
 
-        WAIT_UNTIL((g_free(log), log = container_log(path), *log));
+        container_wait_log(path, "started\n");
         do_call(path, "Restart", NO_OPTIONS);
         bus_check_property(path, "State", "'running'");
         CHECK(bus_property_uint(path, "Pid") != pid);
-        WAIT_UNTIL(
-                (g_free(log), log = container_log(path), g_str_equal(log, "started\nstarted\n")));
+        container_wait_log(path, "started\nstarted\n");
         /* What was written stays. */
         count = container_exec(path, "wc -l < /count");
         check_text("starts", count, "2\n");
@@ -254,13 +255,17 @@ static void test_orphans(void) {
 static void test_logs(void) {
         g_autofree char *path = container_run(
                 NULL,
-                "echo out; echo err >&2; printf 'no newline'; sleep 0.1; printf ' yet\\n'; echo 3; echo 4");
+                "echo out; echo err >&2; printf 'no newline'; until [ -e /go ]; do sleep 0.05; done;"
+                " printf ' yet\\n'; echo 3; echo 4");
         g_autofree char *raw = NULL, *tail = NULL, *read = NULL;
 
+        /* The streams are pipes of their own: of one each the order is sure. */
+        container_wait_log(path, "err\n");
+        container_wait_log(path, "no newline");
+        container_touch(path, "/go");
         container_wait(path);
         bus_wait_property(path, "State", "'exited'");
         raw = container_raw_log(path, NULL);
-        /* The streams are pipes of their own: of one each the order is sure. */
         check_text("log", raw,
                    "*20*-*-*T*:*:*.?????????Z stdout F out\n*no newline*yet\n*F 3\n*F 4\n");
         check_text("log", raw, "*20*-*-*T*:*:*.?????????Z stderr F err\n*");

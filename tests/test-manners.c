@@ -119,9 +119,6 @@ static void check_far_verbs(void) {
                 int status;
                 const char *out, *err, *command;
         } cases[] = {
-                {0, HEX64 "\n", "",
-                 "run -d --name web -v $PWD:/here:ro busybox sh -c"
-                 " 'echo out; echo err >&2; exec sleep 1000'"},
                 {0, "web\n", "", "ps --format '{{.Names}}'"},
                 {0, "/web\n", "", "inspect -f '{{.Name}}' web"},
                 {0, "out\n", "err\n", "logs web"},
@@ -167,6 +164,13 @@ static void check_far_verbs(void) {
                 {0, "web\n", "", "rm -f web"},
         };
 
+        expect(0, HEX64 "\n", "",
+               FAR
+               "run -d --name web -v $PWD:/here:ro busybox sh -c"
+               " 'echo out; until [ -e /tmp/go ]; do sleep 0.05; done; echo err >&2; exec sleep 1000'");
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker logs web | grep -q out") == 0);
+        expect(0, "", "", "mydocker exec web touch /tmp/go");
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker logs web 2>&1 | grep -q err") == 0);
         for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
                 expect(cases[i].status, cases[i].out, cases[i].err, FAR "%s", cases[i].command);
         /* What is asked of ssh: no key is its own, and nobody can slip it an option. */

@@ -212,16 +212,18 @@ static void test_interrupted(void) {
 static void test_vanished(void) {
         g_autofree char *path = container_run("{'name': <'web'>}", "sleep 1000");
         g_autofree char *command = g_strdup_printf(
-                AS("alice", "sh -c 'echo $$ > caller; pkttyagent --process $$ & sleep 1;"
-                            " exec busctl --allow-interactive-authorization=yes call " MANAGER_NAME
-                            " %s org.mydocker.Container Stop \"a{sv}\" 0'; sleep 1000"),
+                AS("alice",
+                   /* The agent closes a descriptor when it may be asked. */
+                   "sh -c 'echo $$ > caller; pkttyagent --process $$ --notify-fd 3 3> ready & read -r x < ready;"
+                   " exec busctl --allow-interactive-authorization=yes call " MANAGER_NAME
+                   " %s org.mydocker.Container Stop \"a{sv}\" 0'; sleep 1000"),
                 path);
         g_autofree char *pid = NULL;
         Terminal *t, *monitor, *next;
 
         monitor = terminal_new("busctl monitor --match \"member='CancelAuthentication'\"");
         terminal_expect(monitor, "Monitoring bus message stream");
-        expect(0, "", "", "touch caller && chown alice caller");
+        expect(0, "", "", "touch caller && mkfifo ready && chown alice caller ready");
         t = terminal_new(command);
         terminal_expect(t, ASKED);
         pid = read_file("caller");
@@ -236,7 +238,7 @@ static void test_vanished(void) {
         terminal_type(next, "bob-password\n");
         CHECK(terminal_finish(next, NULL) == 0);
         container_remove(path);
-        expect(0, "", "", "rm caller");
+        expect(0, "", "", "rm caller ready");
 }
 
 static bool may_ask(GDBusConnection *caller) {

@@ -4,7 +4,9 @@
 
 #include "harness.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -103,14 +105,16 @@ static void test_on_failure(void) {
 }
 
 static void test_always(void) {
+        g_autoptr(Recorder) recorder = recorder_new(bus);
+        gint64 began = g_get_monotonic_time();
         g_autofree char *path =
                 container_run("{'restart': <'always'>, 'name': <'again'>}", COUNTING "exit 0");
-        gint64 began = g_get_monotonic_time();
-        g_autofree char *log = NULL;
+        g_autofree char *log = NULL, *from_zero = NULL;
+        guint stopped;
 
         wait_for_count(path, 3);
-        /* 100, 200 and 400 ms; not much later than the second it was about to begin the third. */
-        CHECK(g_get_monotonic_time() - began >= 250000);
+        /* Now it waits for 400 ms, and has waited for 100 and 200. */
+        CHECK(g_get_monotonic_time() - began >= 300000);
         do_call(path, "Stop", NO_OPTIONS);
         bus_check_property(path, "State", "'exited'");
         log = container_log(path);
@@ -118,39 +122,91 @@ static void test_always(void) {
         bus_check_property(path, "State", "'exited'");
 
         /* Somebody's start counts from the beginning. */
+        stopped = recorder_length(recorder);
         do_call(path, "Start", NO_OPTIONS);
-        CHECK(bus_property_uint(path, "RestartCount") <= 1);
+        from_zero = g_strdup_printf("PropertiesChanged %s RestartCount=0", path);
+        CHECK(recorder_wait(recorder, stopped, from_zero) >= 0);
         wait_for_count(path, 2);
         container_remove(path);
         CHECK(!bus_object_exists(path));
 }
 
-/* While it waits to be started again. */
+static char *look_at_properties(const char *path) {
+        g_autoptr(GVariant) pid = bus_property(path, "Pid"), code = bus_property(path, "ExitCode");
+        g_autofree char *pid_text = g_variant_print(pid, FALSE);
+        g_autofree char *code_text = g_variant_print(code, FALSE);
+
+        return g_strdup_printf("%s %s", pid_text, code_text);
+}
+
+static char *output_of(const char *command) {
+        char *out;
+
+        shell(&out, NULL, "%s 2>&1", command);
+        return out;
+}
+
+static char *list(const char *path) {
+        return output_of("mydocker ps --filter name=fails --format '{{.Status}}'");
+}
+
+static char *inspect(const char *path) {
+        return output_of("mydocker inspect --format '{{.State.Status}} {{.State.Restarting}} "
+                         "{{.State.Running}}' fails");
+}
+
+static char *try_rm(const char *path) {
+        return output_of("mydocker rm fails");
+}
+
+static char *error_of(const char *path, const char *method, const char *arguments) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GVariant) reply = bus_try(bus, NULL, NULL, &error, path, method, arguments);
+
+        return g_strdup(reply ? "done" : error->message);
+}
+
+static char *try_remove(const char *path) {
+        return error_of(path, "Remove", NO_OPTIONS);
+}
+
+static char *try_exec(const char *path) {
+        return error_of(path, "Exec", "(['true'], @a{sv} {})");
+}
+
+/* Compares what is seen while it waits to be started again: if it was started meanwhile, it is looked at once more. It waits longer
+ * each time. */
+static void check_while_waiting(const char *path, char *(*look)(const char *path),
+                                const char *expected) {
+        g_autofree char *seen = NULL;
+        guint32 count;
+
+        do {
+                bus_wait_property(path, "State", "'restarting'");
+                count = bus_property_uint(path, "RestartCount");
+                g_free(seen);
+                seen = look(path);
+        } while (!bus_property_matches(path, "State", "'restarting'") ||
+                 bus_property_uint(path, "RestartCount") != count);
+        check_text("what is seen of a waiting container", seen, expected);
+}
+
 static void test_waiting(void) {
         g_autofree char *path =
                 container_run("{'restart': <'always'>, 'name': <'fails'>}", "exit 7");
         g_autofree char *other = NULL;
 
-        wait_for_count(path, 4); /* 0.8 or 1.6 s to wait now */
-        bus_wait_property(path, "State", "'restarting'");
-        bus_check_property(path, "Pid", "0");
-        bus_check_property(path, "ExitCode", "7");
-        expect(0, "Restarting (7) * ago\n", "",
-               "mydocker ps --filter name=fails --format '{{.Status}}'");
-        expect(0, "restarting true true\n", "",
-               "mydocker inspect --format '{{.State.Status}} {{.State.Restarting}} "
-               "{{.State.Running}}' fails");
-        bus_wait_property(path, "State", "'restarting'");
-        bus_refused(bus, ERROR_MYDOCKER("ContainerRunning"), "*is restarting", path, "Remove",
-                    NO_OPTIONS);
-        bus_wait_property(path, "State", "'restarting'");
-        expect(1, "",
-               "Error: container fails is restarting: stop the container before removing it or force "
-               "remove\n",
-               "mydocker rm fails");
-        bus_wait_property(path, "State", "'restarting'");
-        bus_refused(bus, ERROR_MYDOCKER("ContainerNotRunning"), NULL, path, "Exec",
-                    "(['true'], @a{sv} {})");
+        wait_for_count(path, 3);
+        check_while_waiting(path, look_at_properties, "0 7");
+        check_while_waiting(path, list, "Restarting (7) * ago\n");
+        check_while_waiting(path, inspect, "restarting true true\n");
+        check_while_waiting(path, try_remove,
+                            "*org.mydocker.Error.ContainerRunning: *is restarting");
+        check_while_waiting(
+                path, try_rm,
+                "Error: container fails is restarting: stop the container before removing it or force "
+                "remove\n");
+        check_while_waiting(path, try_exec, "*org.mydocker.Error.ContainerNotRunning: *");
         expect(0, "fails\n", "", "mydocker stop fails");
         bus_check_property(path, "State", "'exited'");
         bus_check_property(path, "ExitCode", "7");
@@ -173,9 +229,8 @@ static void test_stopped_by_hand(void) {
                 g_autofree char *path = container_run(
                         "{'restart': <'always'>, 'name': <'again'>}",
                         "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done");
-                g_autofree char *log = NULL;
 
-                WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, "ready")));
+                container_wait_log(path, "ready");
                 expect(0, "again\n", "", "mydocker kill %s again", arguments[i]);
                 bus_wait_property(path, "State", "'exited'");
                 let_policies_act();
@@ -191,26 +246,31 @@ static void test_stopped_by_hand(void) {
         container_remove(hurt);
 }
 
+/* At no time is neither there: it would be made. */
+static void swap(const char *one, const char *other) {
+        g_assert_cmpint(renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE), ==, 0);
+}
+
 static void test_cannot_start(void) {
         g_autoptr(GVariant) reply = NULL;
         g_autofree char *path = NULL;
 
-        expect(0, "", "", "mkdir source");
+        expect(0, "", "", "mkdir source; echo file > other");
         expect(0, "*", "",
                "mydocker run -d --name moved --restart on-failure -v $PWD/source:/target busybox "
                "sh -c 'sleep 1000'");
-        expect(0, "", "", "mv source away && echo file > source");
+        swap("source", "other");
         reply = bus_call(NULL, "GetContainer", "('moved',)");
         g_variant_get(reply, "(o)", &path);
         /* A file cannot be mounted on a directory. */
         kill((pid_t)bus_property_uint(path, "Pid"), SIGKILL);
         wait_for_count(path, 3);
         bus_check_property(path, "Error", "'*target*'");
-        expect(0, "", "", "rm source && mv away source");
+        swap("source", "other");
         bus_wait_property(path, "State", "'running'");
         bus_check_property(path, "Error", "''");
         container_remove(path);
-        expect(0, "", "", "rmdir source");
+        expect(0, "", "", "rmdir source; rm other");
 }
 
 static void test_update(void) {
@@ -256,7 +316,7 @@ static void test_daemon(void) {
         container_wait(plain);
         do_call(stopped, "Stop", "({'timeout': <uint32 0>},)");
         do_call(always, "Stop", "({'timeout': <uint32 0>},)");
-        g_free(container_exec(done, "touch /go"));
+        container_touch(done, "/go");
         bus_wait_property(done, "State", "'exited'");
         wait_for_count(waiting, 4);
         bus_wait_property(waiting, "State", "'restarting'");
@@ -267,6 +327,7 @@ static void test_daemon(void) {
                 WAIT_UNTIL(kill(pids[i], 0) < 0);
         daemon_start();
 
+        wait_for_count(ending, 1);
         bus_wait_property(ending, "State", "'running'");
         bus_check_property(ending, "RestartCount", "1");
         bus_wait_property(kept, "State", "'running'");

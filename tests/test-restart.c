@@ -72,26 +72,24 @@ static void test_terminated(void) {
         check_survival(SIGTERM);
 }
 
-static void wait_for_log(const char *path, const char *text) {
-        g_autofree char *log = NULL;
-
-        WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, text)));
-}
-
 /* What ended while nobody looked has its exit code. */
 static void test_ended_meanwhile(void) {
         g_autofree char *path = container_run(
                 "{'name': <'brief'>}",
                 "trap 'echo last; exit 9' USR1; echo ready; while :; do sleep 0.05; done");
-        g_autofree char *removed = container_run("{'auto-remove': <true>}", "sleep 0.5");
+        g_autofree char *removed = container_run("{'auto-remove': <true>}", "sleep 1000");
+        guint32 removed_pid = bus_property_uint(removed, "Pid");
         guint32 pid = bus_property_uint(path, "Pid");
         g_autofree char *log = NULL;
+        g_autofree char *end_of_other =
+                g_strdup_printf("%s/run/exits/%s.json", sandbox_dir(), strrchr(removed, '/') + 1);
 
-        wait_for_log(path, "ready\n");
+        container_wait_log(path, "ready\n");
         daemon_kill(SIGKILL);
         g_assert_cmpint(kill(pid, SIGUSR1), ==, 0);
+        g_assert_cmpint(kill(removed_pid, SIGKILL), ==, 0);
         expect(0, "", "", "while [ -e /proc/%u ]; do sleep 0.05; done", pid);
-        g_usleep(500000);
+        WAIT_UNTIL(g_file_test(end_of_other, G_FILE_TEST_EXISTS));
         daemon_start();
 
         bus_wait_property(path, "State", "'exited'");
@@ -109,7 +107,7 @@ static void test_killed_meanwhile(void) {
                 "trap 'exec tail /dev/zero' USR1; echo ready; while :; do sleep 0.05; done");
         guint32 pid = bus_property_uint(path, "Pid");
 
-        wait_for_log(path, "ready\n");
+        container_wait_log(path, "ready\n");
         daemon_kill(SIGKILL);
         g_assert_cmpint(kill(pid, SIGUSR1), ==, 0);
         expect(0, "", "", "while [ -e /proc/%u ]; do sleep 0.05; done", pid);
@@ -186,6 +184,19 @@ static void start_client(const char *name, const char *command) {
                name, name);
 }
 
+/* Has one wait for the end of a container, and sees its call on the bus. */
+static void start_waiting(const char *path) {
+        g_autofree char *command =
+                g_strdup_printf("exec busctl monitor --match \"member='Wait',path='%s'\"", path);
+        Session *monitor = session_new(command, 24, 80);
+
+        session_expect(monitor, "Monitoring bus message stream");
+        start_client("wait", "mydocker wait base");
+        session_expect(monitor, "Wait");
+        g_assert_cmpint(kill(monitor->pid, SIGTERM), ==, 0);
+        session_end(monitor);
+}
+
 /* Commits again and again; one that was told to be done is there. */
 #define COMMIT_ALL                                                                                 \
         "i=0; while [ ! -e stop ]; do i=$((i+1)); if mydocker commit base made:$i; then "          \
@@ -204,9 +215,9 @@ static void test_clients(void) {
         start_client("commit", COMMIT_ALL);
         WAIT_UNTIL(shell(NULL, NULL, "grep -q '^line 1$' run.out && grep -q '^line 1$' exec.out") ==
                    0);
-        start_client("wait", "mydocker wait base");
         start_client("logs", "mydocker logs -f seen");
         WAIT_UNTIL(shell(NULL, NULL, "grep -q '^line 1$' logs.out") == 0);
+        start_waiting(base);
         for (int i = 0; i < 12; i++) {
                 g_usleep(g_random_int_range(0, 150000));
                 daemon_kill(SIGKILL);
@@ -215,7 +226,7 @@ static void test_clients(void) {
                 daemon_start();
         }
         expect(0, "", "",
-               "touch stop; mydocker exec base touch /end; mydocker exec seen touch /end");
+               "touch stop; mydocker exec base touch /end; mydocker exec seen touch /end; true");
         session_type(session, "exit 5\n");
         g_assert_cmpint(session_end(session), ==, 5);
         WAIT_UNTIL(shell(NULL, NULL,
@@ -242,7 +253,7 @@ static void test_second_daemon(void) {
 
         expect(0, NULL, NULL, "tr '\\0' ' ' < /proc/%d/cmdline > cmdline", daemon_pid());
         command = read_file("cmdline");
-        expect(1, NULL, "?*", "timeout 20 %s", command);
+        expect(1, NULL, "?*", "timeout %d %s", HARNESS_PATIENCE, command);
         bus_check_property(path, "State", "'running'");
         container_remove(path);
         expect(0, "", "", "rm cmdline");

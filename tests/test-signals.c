@@ -97,7 +97,7 @@ static void test_failed_run(void) {
 static void test_lifecycle(void) {
         g_autoptr(Recorder) recorder = recorder_new(bus);
         g_autofree char *path =
-                container_create(NULL, "trap 'exit 4' TERM; while :; do sleep 0.1; done");
+                container_create(NULL, "trap 'exit 4' TERM; echo set; while :; do sleep 0.1; done");
         static const struct {
                 const char *method;
                 const char *arguments;
@@ -119,6 +119,8 @@ static void test_lifecycle(void) {
 
                 CHECK(recorder_wait(recorder, start, change) >= 0);
                 check_count(recorder, start, change, 1);
+                if (i == 0)
+                        container_wait_log(path, "set");
         }
         bus_wait_property(path, "ExitCode", "4");
         container_remove(path);

@@ -74,10 +74,10 @@ static void test_input(void) {
                "mydocker create -i --name made busybox wc -c > /dev/null; echo 1234 | mydocker start -ai made; "
                "mydocker rm made > /dev/null");
         /* What does not read its input does not hold up the end. */
-        expect(0, "done\n", "", "yes | timeout 30 mydocker run -i --rm busybox echo done");
-        expect(0, "done\n", "", "yes | timeout 30 mydocker exec -i target echo done");
+        expect(0, "done\n", "", "yes | timeout 120 mydocker run -i --rm busybox echo done");
+        expect(0, "done\n", "", "yes | timeout 120 mydocker exec -i target echo done");
         expect(0, "done\n", "",
-               "yes | timeout 30 mydocker run -i --name in busybox echo done; mydocker rm in > /dev/null");
+               "yes | timeout 120 mydocker run -i --name in busybox echo done; mydocker rm in > /dev/null");
         container_remove(path);
 }
 
@@ -89,13 +89,14 @@ static void test_attach(void) {
         path = container_find("cat");
         /* Input of a container that is run in the background stays open; several come and go, and all see all. */
         expect(0, "", NULL,
-               "mkfifo hold; exec 9<> hold; "
+               "mkfifo hold; exec 9<> hold; n=0; "
                "mydocker attach --no-stdin cat > one < hold & one=$!; "
                "mydocker attach cat > two < hold & two=$!; "
-               "until grep -qs first one && grep -qs first two; do echo first >&9; sleep 0.1; done; "
-               "echo second | timeout -s KILL 2 mydocker attach cat > three; "
+               "until grep -qs first one && grep -qs first two; do echo first >&9; n=$((n+1)); sleep 0.1; done; "
+               "until [ $(mydocker logs cat | grep -c first) = $n ]; do sleep 0.05; done; "
+               "echo second | mydocker attach cat > three & three=$!; "
                "until grep -qs second one && grep -qs second two; do sleep 0.05; done; "
-               "kill -KILL $two $one; wait; rm hold");
+               "kill -KILL $three $two $one; wait; rm hold");
         expect(0, "<first>\n<second>\n", "", "uniq one");
         expect(0, "<first>\n<second>\n", "", "uniq two; rm one two three");
         bus_check_property(path, "State", "'running'");

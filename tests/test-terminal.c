@@ -32,14 +32,15 @@ static void test_resize(void) {
         session_type(session, "trap 'echo winch' WINCH; echo set\r");
         session_expect(session, "\nset\r\n");
         g_assert_cmpint(ioctl(session->master, TIOCSWINSZ, &size), ==, 0);
-        for (int i = 0; i < 100 && !strstr(session->output->str, "50 132"); i++) {
-                session_type(session, "stty size\r");
-                g_usleep(50000);
-                session_read(session);
-        }
-        session_expect(session, "50 132\r\n");
+        session_ask(session, "stty size\r", "50 132\r\n");
         session_type(session, "exit\r");
         g_assert_cmpint(session_end(session), ==, 0);
+}
+
+/* At a shell's prompt: sleeps in the foreground. That it does is seen by what it says, which is not what is typed. */
+static void type_sleep(Session *session) {
+        session_type(session, "sh -c 'echo be''gun; exec sleep 1000'\r");
+        session_expect(session, "begun\r\n");
 }
 
 /* Ctrl-c goes to what runs inside, not to the command. */
@@ -47,9 +48,7 @@ static void test_interrupt(void) {
         Session *session = session_new("mydocker run -it --rm busybox sh", 24, 80);
 
         session_expect(session, "# ");
-        session_type(session, "sleep 1000\r");
-        session_expect(session, "sleep 1000\r\n");
-        g_usleep(300000);
+        type_sleep(session);
         session_type(session, "\003");
         session_expect(session, "^C");
         session_type(session, "echo status $?\r");
@@ -126,14 +125,18 @@ static void test_lone_key(void) {
         g_assert_cmpint(session_end(session), ==, 0);
 }
 
+#define UNTIL_RAW "until stty -a | grep -q ' -icanon'; do sleep 0.05; done"
+
 /* The terminal is as before, whatever ended the command. */
 static void test_restored(void) {
         static const char *const lines[] = {
                 "mydocker run -it --rm busybox true",
                 "mydocker run -it --rm busybox /no/such",
                 "mydocker run -it --rm --name ended busybox sh -c 'stty -echo; sleep 0.3; exit 3'",
-                "mydocker run -it --rm --name ended busybox sh -c 'sleep 1000' & sleep 1; kill -TERM $!; wait $!; mydocker kill ended",
-                "mydocker run -it --rm --name ended busybox sh -c 'sleep 1000' & sleep 1; mydocker kill ended; wait $!",
+                "mydocker run -it --rm --name ended busybox sleep 1000 < /dev/tty & " UNTIL_RAW
+                "; kill -TERM $!; wait $!; mydocker kill ended",
+                "mydocker run -it --rm --name ended busybox sleep 1000 < /dev/tty & " UNTIL_RAW
+                "; mydocker kill ended; wait $!",
         };
 
         for (guint i = 0; i < G_N_ELEMENTS(lines); i++) {
@@ -168,7 +171,8 @@ static void test_full_screen(void) {
         session_type(session, "ifirst line\rsecond");
         session_expect(session, "second");
         session_type(session, "\033");
-        g_usleep(500000); /* or it would be the beginning of a function key */
+        /* It says that it takes commands; before, this would be the beginning of a function key. */
+        session_expect(session, "- /tmp/text");
         session_type(session, ":wq\r");
         session_expect(session, "# ");
         session_type(session, "cat /tmp/text; echo end\r");
@@ -194,9 +198,7 @@ static void test_suspend(void) {
                                                24, 80);
 
                 session_expect(session, "# ");
-                session_type(session, "sleep 1000\r");
-                session_expect(session, "sleep 1000\r\n");
-                g_usleep(300000);
+                type_sleep(session);
                 session_type(session, "\032");
                 session_expect(session, "Stopped");
                 session_type(session, "kill %1; fg; echo status $?\r");
@@ -209,6 +211,7 @@ static void test_suspend(void) {
 
 /* A client that is killed takes nothing with it: the next one has the same terminal, at its own size. */
 static void test_killed_client(void) {
+        static const char *const sizes[] = {"30 90\r\n", "31 90\r\n", "32 90\r\n"};
         Session *session = session_new("exec mydocker run -it --name stays busybox sh", 24, 80);
         g_autofree char *path = NULL;
 
@@ -216,17 +219,14 @@ static void test_killed_client(void) {
         session_type(session, "VALUE=kept; echo $((40 + 2))\r");
         session_expect(session, "42\r\n");
         path = container_find("stays");
-        for (int i = 0; i < 3; i++) {
+        for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
                 g_assert_cmpint(kill(session->pid, SIGKILL), ==, 0);
                 g_assert_cmpint(session_end(session), ==, 128 + SIGKILL);
                 bus_check_property(path, "State", "'running'");
                 session = session_new("exec mydocker attach stays", 30 + i, 90);
-                session_type(session, "\r");
-                session_expect(session, "# ");
-                session_type(session, "stty size; echo $VALUE\r");
-                session_expect(session, i == 0 ? "30 90\r\nkept\r\n" :
-                                        i == 1 ? "31 90\r\nkept\r\n" :
-                                                 "32 90\r\nkept\r\n");
+                session_ask(session, "stty size\r", sizes[i]);
+                session_type(session, "echo $VALUE\r");
+                session_expect(session, "\nkept\r\n");
         }
         session_type(session, "exit 5\r");
         g_assert_cmpint(session_end(session), ==, 5);
@@ -244,13 +244,9 @@ static void test_several_clients(void) {
         two = session_new("exec mydocker attach shared", 24, 80);
         watcher = session_new("exec mydocker attach --no-stdin shared", 24, 80);
         /* Both are there as soon as they see what is typed. */
-        for (int i = 0;
-             i < 500 && !(strstr(two->output->str, "# ") && strstr(watcher->output->str, "# "));
-             i++) {
-                session_type(one, "\r");
-                session_read(two);
-                session_read(watcher);
-        }
+        WAIT_UNTIL((session_type(one, "\r"), session_read(one), session_read(two),
+                    session_read(watcher),
+                    strstr(two->output->str, "# ") && strstr(watcher->output->str, "# ")));
         session_type(two, "echo $((6 * 7)) is it\r");
         session_expect(one, "42 is it\r\n");
         session_expect(two, "42 is it\r\n");
