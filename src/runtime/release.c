@@ -39,7 +39,7 @@ int root_release(int root) {
         return pidfd;
 }
 
-void root_released(int pidfd) {
+void child_reap(int pidfd) {
         siginfo_t info;
 
         (void)waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | __WALL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "runtime/channel.h"
 #include "runtime/child.h"
@@ -61,8 +60,11 @@ static pid_t make_process(Making *making, uint64_t flags, const Cgroup *cgroup, 
                 args.cgroup = cgroup_clone_fd(cgroup);
         }
         pid = FAULT("process.make") < 0 ? -1 : sys_clone3(&args);
-        if (pid < 0)
+        if (pid < 0) {
+                /* The kernel may have closed it again, and left the number. */
+                making->launch.pidfd = -EBADF;
                 return error_set(e, errno, "namespace", "making a process");
+        }
         if (pid > 0)
                 making->launch.pid = pid;
         return pid;
@@ -188,12 +190,8 @@ int container_start_begin(Runtime *runtime, const ContainerSpec *spec, Cgroup *c
         if (r >= 0)
                 r = prefer_report(&making.launch, supply(runtime, spec, volumes, &making.launch, e),
                                   e);
-        if (r < 0) {
-                launch_abort(&making.launch);
-                return r;
-        }
         *ret = making.launch;
-        return 0;
+        return r < 0 ? r : 0;
 }
 
 int container_exec_begin(Runtime *runtime, int main_pidfd, uint32_t id_base, Cgroup *cgroup,
@@ -219,12 +217,8 @@ int container_exec_begin(Runtime *runtime, int main_pidfd, uint32_t id_base, Cgr
         making_release_child(&making);
         if (r >= 0)
                 r = reset_oom_score(runtime, making.launch.pid, e);
-        if (r < 0) {
-                launch_abort(&making.launch);
-                return r;
-        }
         *ret = making.launch;
-        return 0;
+        return r < 0 ? r : 0;
 }
 
 /* What a report changes. Return: as launch_continue(). */
@@ -263,24 +257,21 @@ int launch_continue(Launch *launch, Error *e) {
                         r = error_set(e, ECHILD, "namespace", "the new process was killed");
                 fd_close_many(fds, 2);
         } while (r == 0);
-        if (r < 0)
-                launch_abort(launch);
-        else
-                launch->channel = safe_close(launch->channel);
+        launch->channel = safe_close(launch->channel);
         return r;
 }
 
-void launch_abort(Launch *launch) {
-        if (launch->pid > 0) {
-                (void)sys_pidfd_send_signal(launch->pidfd, SIGKILL);
-                while (waitpid(launch->pid, NULL, __WALL) < 0 && errno == EINTR)
-                        ;
-        }
+int launch_abort(Launch *launch) {
+        int pidfd = TAKE_FD(launch->pidfd);
+
+        /* Its end isn't waited for: frozen, for instance, it comes only when somebody lets the container go on. */
+        if (pidfd >= 0)
+                (void)sys_pidfd_send_signal(pidfd, SIGKILL);
         safe_close(root_release(launch->root));
-        safe_close(launch->pidfd);
         safe_close(launch->channel);
         safe_close(launch->terminal_master);
         safe_close(launch->terminal_slave);
         fd_close_many(launch->streams, 3);
         *launch = LAUNCH_INIT;
+        return pidfd;
 }

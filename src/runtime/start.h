@@ -8,7 +8,7 @@
  *   whenever launch.channel is readable, launch_continue() says how far it came: the command was executed,
  *   not yet, or what failed.
  *
- * The caller gives up with launch_abort() at any time before that. */
+ * The caller gives up with launch_abort() at any time before that, and when any of these failed. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,7 +45,7 @@ typedef struct Launch {
  * host's mount namespace, then one for each device; `given` one for each STREAM_GIVEN, in order. Both stay the caller's.
  * Error stages: "overlay", "volume", "device", "namespace", "cgroup", "mount", "workdir", "user", "terminal", "streams", "limits",
  * "signals", "capabilities", "seccomp", "exec".
- * Return: 0 or a negative errno, then nothing is left of it (the process is killed and reaped). */
+ * Return: 0 or a negative errno, then *ret is only to be given to launch_abort(). */
 int container_start_begin(Runtime *runtime, const ContainerSpec *spec, Cgroup *cgroup,
                           const int *volumes, const int *given, Launch *ret, Error *e);
 
@@ -58,17 +58,20 @@ int container_exec_begin(Runtime *runtime, int main_pidfd, uint32_t id_base, Cgr
 /* Reads what the new process reports; never blocks.
  * Return: 1 when the command was executed (what `launch` holds is the caller's from now on: pidfd, streams, root and
  * terminal; the channel is closed), 0 when there is nothing final yet, or a negative errno with the failed step in *e,
- * after which nothing is left (the process is reaped, all descriptors are closed). Stage "exec" with ENOENT: the
- * command was not found; stage "exec" with another errno: it can't be executed. */
+ * after which `launch` is only to be given to launch_abort(). Stage "exec" with ENOENT: the command was not found; stage
+ * "exec" with another errno: it can't be executed. */
 int launch_continue(Launch *launch, Error *e);
 
 /* Closes launch.root, in a process of its own. Who unmounts an overlay last waits until the
  * disk has all that anybody wrote to the file system below it. Without this hold that would be the container's main
  * process, and its end would be known only then: so it is called after that end has been told. `root` may be
- * -EBADF. Return: a pidfd of that process, or -EBADF when there is none; it is to be given to root_released() when it is
+ * -EBADF. Return: a pidfd of that process, or -EBADF when there is none; it is to be given to child_reap() when it is
  * readable. */
 int root_release(int root);
-void root_released(int pidfd);
 
-/* Kills and reaps the process, which has not executed its command yet, and closes everything. */
-void launch_abort(Launch *launch);
+/* Kills the process, which has not executed its command yet, and closes everything. May be called again. Return: the
+ * process's pidfd, or -EBADF when there is none; it is to be given to child_reap() when it is readable. */
+int launch_abort(Launch *launch);
+
+/* Reaps a child that has ended and closes its pidfd. */
+void child_reap(int pidfd);

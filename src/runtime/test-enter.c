@@ -116,7 +116,7 @@ static void test_exec_and_view(void) {
         CHECK_STR(result.stage, "workdir");
 
         check_view(spec, &volume, launch.pidfd, ID_BASE);
-        launch_abort(&launch);
+        drop(&launch);
         remove_cgroup(cgroup);
 
         check_view(spec, &volume, -EBADF, ID_BASE);
@@ -157,7 +157,7 @@ static void test_shared_with_host(void) {
         CHECK_INT(read(launch.streams[1], text, 6), 6);
         process = make_process("id -u; hostname; grep CapEff /proc/self/status");
         CHECK_OUT(exec_in(&launch, 0, cgroup, &process), "0\nbox\nCapEff:\t00000000800405fb\n");
-        launch_abort(&launch);
+        drop(&launch);
         remove_cgroup(cgroup);
         container_spec_free(spec);
         reset_container();

@@ -149,6 +149,15 @@ int finish(Launch *launch, Error *e) {
         return r;
 }
 
+void drop(Launch *launch) {
+        int pidfd = launch_abort(launch);
+
+        if (pidfd < 0)
+                return;
+        wait_readable(pidfd);
+        child_reap(pidfd);
+}
+
 void collect(Launch *launch, Result *result) {
         int from = launch->terminal_master >= 0 ? launch->terminal_master : launch->streams[1];
         size_t n = 0;
@@ -166,8 +175,8 @@ void collect(Launch *launch, Result *result) {
                         (void)!write(STDERR_FILENO, text, r);
         }
         CHECK(waitpid(launch->pid, &result->status, 0) == launch->pid);
-        launch->pid = 0;
-        launch_abort(launch);
+        launch->pidfd = safe_close(launch->pidfd);
+        drop(launch);
 }
 
 static void set_failed(Result *result, const Error *e) {
@@ -188,7 +197,7 @@ bool start(const ContainerSpec *spec, const int *volumes, const int *given, Cgro
                 r = finish(launch, &e);
         if (r > 0)
                 return true;
-        CHECK_INT(launch->pid, 0);
+        drop(launch);
         set_failed(result, &e);
         return false;
 }
@@ -262,9 +271,10 @@ Result exec_in(const Launch *container, uint32_t id_base, Cgroup *cgroup, Proces
 
         if (r >= 0)
                 r = finish(&launch, &e);
-        if (r < 0)
+        if (r < 0) {
+                drop(&launch);
                 set_failed(&result, &e);
-        else
+        } else
                 collect(&launch, &result);
         process_spec_done(process);
         return result;

@@ -51,6 +51,8 @@ bool start(const ContainerSpec *spec, const int *volumes, const int *given, Cgro
            Launch *launch, Result *result);
 /* Waits until a launch is done or has failed. */
 int finish(Launch *launch, Error *e);
+/* Kills it, or what is left of a failed one, and reaps it. */
+void drop(Launch *launch);
 /* Reads its output to the end and reaps it. */
 void collect(Launch *launch, Result *result);
 void remove_cgroup(Cgroup *cgroup);

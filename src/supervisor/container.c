@@ -117,6 +117,17 @@ int process_new(Container *container, uint64_t number, Process **ret) {
         return 0;
 }
 
+void process_abort_launch(Process *process) {
+        reaper_watch(process->container->supervisor->reaper, launch_abort(&process->launch));
+}
+
+bool container_is_launching(const Container *container) {
+        LIST_FOREACH(process, container->processes, processes)
+        if (process->call)
+                return true;
+        return false;
+}
+
 void process_free(Process *process) {
         Container *container = process->container;
         const Error e = {.number = ECANCELED,
@@ -126,7 +137,7 @@ void process_free(Process *process) {
         LIST_REMOVE(container->processes, process, processes);
         event_source_remove(&process->channel);
         event_source_remove(&process->exit_source);
-        launch_abort(&process->launch);
+        process_abort_launch(process);
         for (size_t i = 0; i < ELEMENTSOF(process->outputs); i++)
                 output_release(process->outputs[i]);
         safe_close(process->pidfd);

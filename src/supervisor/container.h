@@ -29,6 +29,11 @@ Process *container_find_process(Container *container, uint64_t number, Error *e)
 int process_new(Container *container, uint64_t number, Process **ret);
 void process_free(Process *process);
 
+/* Kills a process that is still being made; the reaper waits for its end. */
+void process_abort_launch(Process *process);
+/* Whether a process is being made in the container, its first one or another. */
+bool container_is_launching(const Container *container);
+
 /* Waits for the end of a process, pid and pidfd of which are set. Return: 0 or a negative errno. */
 int process_watch(Process *process);
 

@@ -157,7 +157,8 @@ static int finish_launch(Process *process, Error *e) {
         process->root = TAKE_FD(launch->root);
         r = process_watch(process);
         if (r < 0) {
-                launch->pidfd = TAKE_FD(process->pidfd); /* for the caller's launch_abort() */
+                launch->pidfd =
+                        TAKE_FD(process->pidfd); /* for the caller, who gives up the launch */
                 return error_set(e, r, "namespace", "watching the process");
         }
         *launch = LAUNCH_INIT;
@@ -205,7 +206,7 @@ static void on_channel(void *data, uint32_t events) {
         } else if (r > 0)
                 r = finish_launch(process, &e);
         if (r < 0) {
-                launch_abort(&process->launch);
+                process_abort_launch(process);
                 give_up(process, &e);
         }
 }

@@ -20,19 +20,20 @@ struct Corpse {
         LIST_LINKS(Corpse) corpses;
 };
 
-/* A process that holds the file system of a container that is over. */
-typedef struct Holder Holder;
-struct Holder {
+/* A child that ends by itself: one that was killed before it executed its command, or that holds the file system of a
+ * container that is over. */
+typedef struct Child Child;
+struct Child {
         Reaper *reaper;
         int pidfd;
         EventSource source;
-        LIST_LINKS(Holder) holders;
+        LIST_LINKS(Child) children;
 };
 
 struct Reaper {
         EventLoop *loop;
         Corpse *corpses;
-        Holder *holders;
+        Child *children;
 };
 
 int reaper_new(EventLoop *loop, Reaper **ret) {
@@ -52,36 +53,36 @@ static void corpse_free(Corpse *corpse) {
         free(corpse);
 }
 
-static void holder_free(Holder *holder) {
-        LIST_REMOVE(holder->reaper->holders, holder, holders);
-        event_source_remove(&holder->source);
-        root_released(holder->pidfd);
-        free(holder);
+static void child_free(Child *child) {
+        LIST_REMOVE(child->reaper->children, child, children);
+        event_source_remove(&child->source);
+        child_reap(child->pidfd);
+        free(child);
 }
 
-static void on_released(void *data, uint32_t events) {
-        holder_free(data);
+static void on_child_ended(void *data, uint32_t events) {
+        child_free(data);
 }
 
 void reaper_watch(Reaper *reaper, int pidfd) {
-        Holder *holder = pidfd < 0 ? NULL : calloc(1, sizeof(Holder));
+        Child *child = pidfd < 0 ? NULL : calloc(1, sizeof(Child));
 
-        if (!holder) {
+        if (!child) {
                 safe_close(pidfd); /* it stays a zombie as long as we live */
                 return;
         }
-        *holder = (Holder){.reaper = reaper, .pidfd = pidfd};
-        LIST_PREPEND(reaper->holders, holder, holders);
-        if (event_source_add(reaper->loop, &holder->source, pidfd, EPOLLIN, on_released, holder) <
+        *child = (Child){.reaper = reaper, .pidfd = pidfd};
+        LIST_PREPEND(reaper->children, child, children);
+        if (event_source_add(reaper->loop, &child->source, pidfd, EPOLLIN, on_child_ended, child) <
             0)
-                holder_free(holder);
+                child_free(child);
 }
 
 Reaper *reaper_free(Reaper *reaper) {
         if (!reaper)
                 return NULL;
-        LIST_FOREACH(holder, reaper->holders, holders)
-        holder_free(holder);
+        LIST_FOREACH(child, reaper->children, children)
+        child_free(child);
         LIST_FOREACH(corpse, reaper->corpses, corpses)
         corpse_free(corpse);
         free(reaper);
@@ -147,11 +148,11 @@ int reaper_save(const Reaper *reaper, State *state, Json **ret) {
 
         if (!array)
                 return -ENOMEM;
-        LIST_FOREACH(holder, reaper->holders, holders) {
+        LIST_FOREACH(child, reaper->children, children) {
                 Json *item = json_object_new_object();
 
                 TRY(json_append(array, item));
-                TRY(state_add_fd(state, item, "pidfd", holder->pidfd));
+                TRY(state_add_fd(state, item, "pidfd", child->pidfd));
         }
         *ret = TAKE_PTR(array);
         return 0;

@@ -2,7 +2,7 @@
 #pragma once
 
 /* Control groups whose container is over, until the kernel lets them be removed: the end of the
- * last process may take it a moment. And what still holds its file system. */
+ * last process may take it a moment. And children of which only the end is waited for. */
 
 #include "runtime/cgroup.h"
 #include "supervisor/event.h"
@@ -20,7 +20,7 @@ DEFINE_CLEANUP(Reaper *, reaper_free)
  * `cgroup`. */
 void reaper_add(Reaper *reaper, Cgroup *cgroup);
 
-/* Waits for what root_release() began; takes `pidfd`, which may be -EBADF. */
+/* Reaps the child that root_release() or launch_abort() leaves when it ends; takes `pidfd`, which may be -EBADF. */
 void reaper_watch(Reaper *reaper, int pidfd);
 
 /* Whether the group with this path is still to be removed; tries to do so first. */

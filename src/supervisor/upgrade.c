@@ -141,10 +141,7 @@ static int replace(Supervisor *supervisor, Error *e) {
 
 static bool is_busy(const Supervisor *supervisor) {
         LIST_FOREACH(container, supervisor->list, containers) {
-                if (container->call || container->freeze_call)
-                        return true;
-                LIST_FOREACH(process, container->processes, processes)
-                if (process->call)
+                if (container->call || container->freeze_call || container_is_launching(container))
                         return true;
         }
         return false;
