@@ -138,6 +138,8 @@ static int v1_set_limits(Cgroup *cgroup, const Limits *limits, Error *e) {
 }
 
 static int v1_freeze(Cgroup *cgroup, bool frozen, Error *e) {
+        if (!frozen && cgroup->tree->of[CONTROLLER_FREEZER] < 0)
+                return 0;
         return cgroup_write(cgroup, CONTROLLER_FREEZER, "freezer.state",
                             frozen ? "FROZEN" : "THAWED", e);
 }
@@ -157,7 +159,7 @@ static int v1_is_frozen(const Cgroup *cgroup, Error *e) {
 static int v1_kill(Cgroup *cgroup, Error *e) {
         TRY(cgroup_kill_each(cgroup, e));
         /* A frozen process takes the signal only when it is thawed. */
-        return cgroup->tree->of[CONTROLLER_FREEZER] < 0 ? 0 : v1_freeze(cgroup, false, e);
+        return v1_freeze(cgroup, false, e);
 }
 
 static int v1_stats(const Cgroup *cgroup, Stats *ret, Error *e) {

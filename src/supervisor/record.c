@@ -10,6 +10,7 @@
 #include "shared/process.h"
 #include "supervisor/container.h"
 #include "supervisor/fdstore.h"
+#include "supervisor/pause.h"
 #include "supervisor/record.h"
 
 #define NAME_SIZE (ID_LENGTH + sizeof(".json"))
@@ -223,7 +224,7 @@ static int adopt_running(Supervisor *supervisor, const Record *record, Error *e)
         container->main->root = open_root(supervisor, record);
         container->main->tty = record->tty;
         container->running = true;
-        container->frozen = cgroup_is_frozen(container->cgroup, NULL) > 0;
+        pause_adopt(container);
         (void)cgroup_oom_kills(container->cgroup, &container->oom_kills);
         r = process_watch(container->main);
         if (r < 0) {

@@ -32,7 +32,7 @@ static int request_signal(Supervisor *supervisor, Call **call, Error *e) {
 }
 
 /* With its first process the whole pid namespace ends. The group is killed as well where that is
- * one write, and thawed where that would hold the signal back. */
+ * one write. */
 static int request_kill(Supervisor *supervisor, Call **call, Error *e) {
         Container *container = map_get(&supervisor->containers, (*call)->request.container);
 
@@ -45,9 +45,10 @@ static int request_kill(Supervisor *supervisor, Call **call, Error *e) {
                 return -e->number;
         if (sys_pidfd_send_signal(container->main->pidfd, SIGKILL) < 0 && errno != ESRCH)
                 return error_set(e, errno, "process", "killing the main process");
+        container->killed = true;
         if (cgroup_tree_version(supervisor->cgroups) == 2)
-                return cgroup_kill(container->cgroup, e);
-        return container->frozen || container->freeze_call ? cgroup_thaw(container->cgroup, e) : 0;
+                TRY(cgroup_kill(container->cgroup, e));
+        return pause_end(container, e);
 }
 
 static int request_update(Supervisor *supervisor, Call **call, Error *e) {
@@ -222,6 +223,8 @@ static bool is_of(const Call *call, uint64_t connection) {
 
 static void give_up(Supervisor *supervisor, uint64_t connection) {
         LIST_FOREACH(container, supervisor->list, containers) {
+                if (is_of(container->freeze_call, connection))
+                        pause_give_up(container);
                 if (is_of(container->call, connection) ||
                     (container->main && is_of(container->main->call, connection))) {
                         container_free(container, true);
@@ -239,6 +242,4 @@ void request_connection_closed(void *data, uint64_t connection) {
 
 void request_give_up_all(Supervisor *supervisor) {
         give_up(supervisor, 0);
-        LIST_FOREACH(container, supervisor->list, containers)
-        pause_give_up(container);
 }

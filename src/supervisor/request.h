@@ -8,8 +8,8 @@
 /* The handler of the server; `data` is the supervisor. */
 int request_handle(void *data, Call **call, Error *e);
 
-/* The `closed` of the server: starts whose caller has gone are given up, since nobody would know of
- * the container. */
+/* The `closed` of the server: what its caller has gone of is given up. Nobody would know of the container, or that it
+ * stands still. */
 void request_connection_closed(void *data, uint64_t connection);
 
 /* Gives up all starts, execs and pauses that have no reply yet. */

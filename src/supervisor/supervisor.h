@@ -85,6 +85,7 @@ struct Container {
         bool running; /* the main process has executed its command */
         int input; /* the write end of the main process's stdin, for whoever attaches, or -EBADF */
         bool input_once; /* it is the first one's alone */
+        bool killed;     /* the main process is about to end */
 
         /* Of a start that has to wait for the last run's control group to go. */
         Call *call;

@@ -294,17 +294,41 @@ static uint64_t receive(Reply *ret) {
         return ret->serial;
 }
 
-Reply client_ask(const Request *request, const int *fds, size_t n_fds) {
+static uint64_t send_by(int socket, const Request *request, const int *fds, size_t n_fds) {
         Request copy = *request;
         _cleanup_json_ Json *json = NULL;
-        Reply reply;
 
         copy.serial = ++serial;
         if (copy.spec)
                 memcpy(copy.container, copy.spec->id, sizeof(copy.container));
         CHECK_INT(request_encode(&copy, &json), 0);
-        CHECK_INT(message_send(client, json, fds, n_fds), 0);
-        while (receive(&reply) != serial)
+        CHECK_INT(message_send(socket, json, fds, n_fds), 0);
+        return copy.serial;
+}
+
+uint64_t client_send(const Request *request) {
+        return send_by(client, request, NULL, 0);
+}
+
+void client_send_by(int socket, const Request *request) {
+        (void)send_by(socket, request, NULL, 0);
+}
+
+Reply client_answer(uint64_t expected) {
+        Reply reply;
+        uint64_t got;
+
+        while ((got = receive(&reply)) == 0)
+                ;
+        CHECK_INT(got, expected);
+        return reply;
+}
+
+Reply client_ask(const Request *request, const int *fds, size_t n_fds) {
+        uint64_t expected = send_by(client, request, fds, n_fds);
+        Reply reply;
+
+        while (receive(&reply) != expected)
                 ;
         return reply;
 }

@@ -51,6 +51,13 @@ Reply client_ask(const Request *request, const int *fds, size_t n_fds);
 extern int client_fds[FD_PASS_MAX];
 extern size_t client_n_fds;
 
+/* The halves of client_ask(), for requests that are answered later: sends one; waits for the next reply, which must be to
+ * the request with this serial. */
+uint64_t client_send(const Request *request);
+Reply client_answer(uint64_t serial);
+/* Sends one by another connection, whose replies nobody reads. */
+void client_send_by(int socket, const Request *request);
+
 /* Ends the test, saying why, when a reply isn't success. */
 void client_check(const Reply *reply);
 
