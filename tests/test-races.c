@@ -182,6 +182,26 @@ static void test_stopped(void) {
         daemon_start();
 }
 
+/* A supervisor that cannot do it now is asked again. */
+static void test_killed_later(void) {
+        g_autofree char *path = container_run(NULL, "sleep 1000");
+        g_autoptr(GVariant) processes = NULL;
+        pid_t supervisor = supervisor_pid();
+        Answer killed;
+
+        g_variant_unref(bus_call(path, "Pause", "(@a{sv} {},)"));
+        /* Nothing can be opened. */
+        expect(0, "", "", "prlimit --pid %d --nofile=3:", supervisor);
+        ask(&killed, path, "Kill", "(9, @a{sv} {})");
+        processes = bus_try(NULL, NULL, NULL, NULL, path, "GetProcesses", "(@a{sv} {},)");
+        expect(0, "", "",
+               "prlimit --pid %d --nofile=$(prlimit --pid %d --nofile --noheadings -o HARD):",
+               supervisor, supervisor);
+        check_answer(&killed, NULL);
+        bus_check_property(path, "State", "'exited'");
+        container_remove(path);
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         /* So that the daemon of before and that of after a test are of one kind: neither began the supervisor. */
@@ -195,5 +215,6 @@ int main(int argc, char *argv[]) {
         harness_add("/races/not-removed", test_not_removed);
         harness_add("/races/removed-first", test_removed_first);
         harness_add("/races/stopped", test_stopped);
+        harness_add("/races/killed-later", test_killed_later);
         return harness_run();
 }

@@ -12,6 +12,14 @@
 #include "daemon/supervisor-client.h"
 #include "shared/log.h"
 
+/* What happens to a container that is killed says nothing any more. */
+static void set_state(Container *c, ContainerState state) {
+        if (container_is_killed(c))
+                return;
+        c->state = state;
+        container_changed(c, "State", NULL);
+}
+
 static void on_frozen(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         _cleanup_(call_freep) Call *call = userdata;
         Container *c = call->container;
@@ -21,8 +29,7 @@ static void on_frozen(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         } else {
                 if (container_is_up(c)) {
                         c->frozen = c->record->paused = true;
-                        c->state = CONTAINER_PAUSED;
-                        container_changed(c, "State", NULL);
+                        set_state(c, CONTAINER_PAUSED);
                 }
                 container_save_and_reply(c, call->message);
         }
@@ -38,8 +45,7 @@ static void on_thawed(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         } else {
                 if (container_is_up(c)) {
                         c->frozen = c->record->paused = false;
-                        c->state = c->stop_timer ? CONTAINER_STOPPING : CONTAINER_RUNNING;
-                        container_changed(c, "State", NULL);
+                        set_state(c, c->stop_timer ? CONTAINER_STOPPING : CONTAINER_RUNNING);
                 }
                 container_save_and_reply(c, call->message);
         }

@@ -5,31 +5,16 @@
 #include <signal.h>
 
 #include "daemon/container.h"
+#include "daemon/errors.h"
 #include "daemon/exit-record.h"
 #include "daemon/supervisor-client.h"
 #include "shared/fault.h"
 #include "shared/log.h"
 
-int container_kill(Container *c, int signal, Error *e) {
-        Request request = {.type = REQUEST_SIGNAL, .signal = signal};
+/* Until SIGKILL is tried again that could not be sent, in seconds. */
+#define KILL_AGAIN 1
 
-        /* Ends a frozen container, too. */
-        if (signal == SIGKILL)
-                return supervisor_call_simple(c->manager->supervisor, REQUEST_KILL,
-                                              c->record->spec->id, NULL, NULL, e);
-        memcpy(request.container, c->record->spec->id, sizeof(request.container));
-        return supervisor_call(c->manager->supervisor, &request, NULL, 0, NULL, NULL, e);
-}
-
-static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
-        Container *c = userdata;
-        Error e = ERROR_INIT;
-
-        c->stop_timer = sd_event_source_disable_unref(c->stop_timer);
-        if (container_kill(c, SIGKILL, &e) < 0)
-                log_error_object(LOG_ERR, &e, "Cannot kill container %s", c->record->name);
-        return 0;
-}
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* Of two who stop it the less patient one decides. */
 static int arm_timer(Container *c, unsigned timeout) {
@@ -44,32 +29,85 @@ static int arm_timer(Container *c, unsigned timeout) {
         return end < before ? sd_event_source_set_time(c->stop_timer, end) : 0;
 }
 
-int container_stop(Container *c, int signal, unsigned timeout, Error *e) {
-        bool paused = c->state == CONTAINER_PAUSED;
+/* Somebody waits for the end, so that one attempt is not enough. */
+static void on_killed(Reply *reply, int *fds, size_t n_fds, void *userdata) {
+        _cleanup_(container_unrefp) Container *c = userdata;
+        const Error *e = &reply->error;
         int r;
 
-        restart_stopped(c);
-        TRY(container_kill(c, timeout == 0 ? SIGKILL : signal, e));
-        if (paused && timeout > 0)
+        /* Without a supervisor the next one is asked; see container_stop_again(). */
+        if (e->number == 0 || e->number == ECONNRESET || error_is_ended(e) ||
+            !container_is_killed(c))
+                return;
+        log_error_object(LOG_ERR, e, "Cannot kill container %s yet", c->record->name);
+        r = arm_timer(c, KILL_AGAIN);
+        if (r < 0)
+                log_errno(LOG_ERR, r, "Cannot kill container %s", c->record->name);
+}
+
+/* Ends a frozen container, too. */
+static int send_kill(Container *c, Error *e) {
+        TRY(supervisor_call_simple(c->manager->supervisor, REQUEST_KILL, c->record->spec->id,
+                                   on_killed, c, e));
+        container_ref(c);
+        c->stop_timer = sd_event_source_disable_unref(c->stop_timer);
+        return 0;
+}
+
+static int send_signal(Container *c, int signal, Error *e) {
+        Request request = {.type = REQUEST_SIGNAL, .signal = signal};
+
+        memcpy(request.container, c->record->spec->id, sizeof(request.container));
+        return supervisor_call(c->manager->supervisor, &request, NULL, 0, NULL, NULL, e);
+}
+
+static void set_stopping(Container *c) {
+        if (c->state == CONTAINER_STOPPING)
+                return;
+        c->state = CONTAINER_STOPPING;
+        container_changed(c, "State", NULL);
+}
+
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+        Container *c = userdata;
+
+        c->stop_timer = sd_event_source_disable_unref(c->stop_timer);
+        set_stopping(c);
+        container_stop_again(c);
+        return 0;
+}
+
+/* Begins to end it gently. */
+static int ask_to_end(Container *c, int signal, unsigned timeout, Error *e) {
+        int r;
+
+        TRY(send_signal(c, signal, e));
+        if (c->state == CONTAINER_PAUSED)
                 TRY(supervisor_call_simple(c->manager->supervisor, REQUEST_THAW,
                                            c->record->spec->id, NULL, NULL, e));
-        if (timeout > 0) {
-                r = arm_timer(c, timeout);
-                if (r < 0)
-                        return error_set(e, r, "stop", "cannot wait for the end of %s",
-                                         c->record->name);
-        }
-        if (c->state != CONTAINER_STOPPING) {
-                c->state = CONTAINER_STOPPING;
-                container_changed(c, "State", NULL);
-        }
+        r = arm_timer(c, timeout);
+        return r < 0 ? error_set(e, r, "stop", "cannot wait for the end of %s", c->record->name) :
+                       0;
+}
+
+int container_stop(Container *c, int signal, unsigned timeout, Error *e) {
+        restart_stopped(c);
+        if (timeout == 0 || signal == SIGKILL)
+                TRY(send_kill(c, e));
+        else if (!container_is_killed(c))
+                TRY(ask_to_end(c, signal, timeout, e));
+        set_stopping(c);
         return 0;
+}
+
+bool container_is_killed(const Container *c) {
+        return c->state == CONTAINER_STOPPING && !c->stop_timer;
 }
 
 void container_stop_again(Container *c) {
         Error e = ERROR_INIT;
 
-        if (c->state == CONTAINER_STOPPING && !c->stop_timer && container_kill(c, SIGKILL, &e) < 0)
+        if (container_is_killed(c) && send_kill(c, &e) < 0)
                 log_error_object(LOG_ERR, &e, "Cannot kill container %s", c->record->name);
 }
 

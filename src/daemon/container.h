@@ -173,7 +173,8 @@ void container_open_volumes(Container *c, bool make,
 /* Ends it (container-stop.c): `signal` now, SIGKILL after `timeout` seconds. It is up.
  * Return: 0 or a negative errno; its end is heard of by container_on_exit(). */
 int container_stop(Container *c, int signal, unsigned timeout, Error *e);
-int container_kill(Container *c, int signal, Error *e);
+/* Whether SIGKILL has been sent to it, or could not be, while it is up. */
+bool container_is_killed(const Container *c);
 /* For one that runs in spite of SIGKILL: it went to a supervisor that has died since. */
 void container_stop_again(Container *c);
 

@@ -193,6 +193,16 @@ static void reconcile_processes(Container *c, const InventoryContainer *found) {
         end_processes(c, found);
 }
 
+/* Frozen for a commit by an earlier daemon, or one that lost the answer, and nobody would thaw it. */
+static void thaw_left(Container *c, const InventoryContainer *found) {
+        Error e = ERROR_INIT;
+
+        if (found->frozen && !c->frozen && !c->record->paused &&
+            supervisor_call_simple(c->manager->supervisor, REQUEST_THAW, found->id, NULL, NULL,
+                                   &e) < 0)
+                log_error_object(LOG_ERR, &e, "Container %s stays frozen", c->record->name);
+}
+
 /* Return: whether the container runs. */
 static bool reconcile_running(Container *c, const InventoryContainer *found) {
         ContainerRun run = {
@@ -200,13 +210,7 @@ static bool reconcile_running(Container *c, const InventoryContainer *found) {
                 .started_at = found->started_at,
                 .frozen = found->frozen && c->record->paused,
         };
-        Error e = ERROR_INIT;
 
-        /* An earlier daemon froze it for a commit and could not thaw it. */
-        if (found->frozen && !c->record->paused &&
-            supervisor_call_simple(c->manager->supervisor, REQUEST_THAW, found->id, NULL, NULL,
-                                   &e) < 0)
-                log_error_object(LOG_ERR, &e, "Container %s stays frozen", c->record->name);
         for (size_t i = 0; i < found->n_processes; i++)
                 if (found->processes[i].process == 0)
                         run.pid = found->processes[i].pid;
@@ -280,8 +284,10 @@ void manager_reconcile(Manager *m, Inventory *inventory) {
         LIST_FOREACH(c, m->container_list, links) {
                 const InventoryContainer *found = find_in(inventory, c->record->spec->id);
 
-                if (found)
+                if (found) {
                         container_stop_again(c);
+                        thaw_left(c, found);
+                }
                 if (c->state == CONTAINER_DEAD) {
                         c->state = CONTAINER_EXITED;
                         container_settle(c);
