@@ -103,7 +103,10 @@ static void wait_for_calls(Soak *s) {
                            op->container ? op->container->path :
                            op->image     ? op->image->path :
                                            "-");
+                if (op->container)
+                        report_container(op->container);
         }
+        report_service();
         g_error("calls are not answered");
 }
 
@@ -133,6 +136,7 @@ static GVariant *wait_for_rest(Soak *s) {
                 g_variant_unref(objects);
                 if (g_get_monotonic_time() > end) {
                         test_fails("never ends: %s", what);
+                        report_service();
                         return NULL;
                 }
                 g_usleep(20000);
@@ -472,6 +476,7 @@ static void check_set(const char *what, const char *expected_command, const char
                 g_usleep(50000);
         }
         test_fails("%s: there is\n%s, there should be\n%s", what, actual, expected);
+        report_service();
 }
 
 static void check_host(Soak *s) {

@@ -98,12 +98,11 @@ static void supervisor_dies(Soak *s) {
                 (void)kill(pid, SIGKILL);
 }
 
-/* Nothing may be lost by that. Only by hand: once in a hundred rounds calls after it were not answered, why is not
- * known yet. */
+/* Nothing may be lost by that. */
 static void supervisor_is_upgraded(Soak *s) {
         pid_t pid = supervisor_pid();
 
-        if (pid > 1 && g_getenv("MYDOCKER_SOAK_SECONDS"))
+        if (pid > 1)
                 (void)kill(pid, SIGHUP);
 }
 

@@ -179,5 +179,9 @@ void faults_tick(Soak *s);
 /* Ends all, and has both daemons running. */
 void faults_lift(Soak *s);
 
+/* soak-report.c: says what is known of a container that is stuck, and of the daemons with all there is */
+void report_container(const Container *c);
+void report_service(void);
+
 /* soak-check.c */
 void soak_check(Soak *s);
