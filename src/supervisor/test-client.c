@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "supervisor/test-client.h"
+#include "supervisor/test-scene.h"
 
 #define LAYER "1111111111111111111111111111111111111111111111111111111111111111"
 #define TIMEOUT_MSEC 60000
@@ -67,9 +65,9 @@ bool client_prepare(const char *path) {
         if (geteuid() != 0)
                 return false;
         program = original = path;
-        CHECK(mkdtemp(test_dir));
         snprintf(cgroup_parent, sizeof(cgroup_parent), "/mydocker-test-supervisor-%d",
                  (int)getpid());
+        scene_begin(test_dir, cgroup_parent);
         make_dir("state");
         make_dir("state/containers");
         make_dir("state/layers");
@@ -83,22 +81,8 @@ bool client_prepare(const char *path) {
         return false;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void)umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
-        return remove(path);
-}
-
 void client_clean_up(void) {
-        static const char *const hierarchies[] = {"",       "unified", "memory", "cpu",  "cpuacct",
-                                                  "cpuset", "freezer", "pids",   "blkio"};
-        char path[128];
-
-        CHECK_INT(nftw(test_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
-        for (size_t i = 0; i < ELEMENTSOF(hierarchies); i++) {
-                snprintf(path, sizeof(path), "/sys/fs/cgroup/%s%s", hierarchies[i], cgroup_parent);
-                if (rmdir(path) < 0)
-                        CHECK_INT(errno, ENOENT);
-        }
+        scene_end();
 }
 
 const char *client_program(void) {
@@ -216,8 +200,6 @@ pid_t client_start_supervisor(void) {
         if (supervisor == 0) {
                 char state[128], run[128], parent[128];
 
-                /* Also when a check fails. */
-                CHECK_INT(prctl(PR_SET_PDEATHSIG, SIGKILL), 0);
                 snprintf(state, sizeof(state), "--state-dir=%s", in_dir("state"));
                 snprintf(run, sizeof(run), "--runtime-dir=%s", in_dir("run"));
                 snprintf(parent, sizeof(parent), "--cgroup-parent=%s", cgroup_parent);
@@ -226,6 +208,7 @@ pid_t client_start_supervisor(void) {
                 execl(program, program, state, run, parent, NULL);
                 _exit(127);
         }
+        scene_set_supervisor(supervisor);
         fd_close_many(passed, n_passed);
         n_passed = 0;
         n_events = 0;
@@ -244,6 +227,7 @@ void client_stop_supervisor(int signo) {
         client = safe_close(client);
         CHECK_INT(kill(supervisor, signo), 0);
         CHECK_INT(waitpid(supervisor, &status, 0), supervisor);
+        scene_set_supervisor(0);
         if (signo == SIGTERM)
                 CHECK_INT(status, 0);
 }
