@@ -53,6 +53,10 @@ static void test_verb(void) {
         expect(0, "busybox\nbusybox:latest\n", "", "mydocker complete -- run -it --name x bus");
         expect(0, "--entrypoint\t*\n", "", "mydocker complete -- run --entry");
         expect(0, ":files\n", "", "mydocker complete -- load -i ''");
+        expect(0, "event=rename\nevent=restart\n", "", "mydocker complete -- events -f event=re");
+        expect(0, "status=running\n", "", "mydocker complete -- container ls --filter status=ru");
+        expect(0, "dangling=false\ndangling=true\n", "",
+               "mydocker complete -- images --filter dang");
         /* What follows belongs to the container's command. */
         expect(0, "", "", "mydocker complete -- run busybox --");
         expect(0, "", "", "mydocker complete -- nonesuch ''");
@@ -73,6 +77,10 @@ static void test_bash(void) {
                 {"rmi busybox : la", "latest\n"},
                 {"rmi far.example : 5000/t", "5000/team/tool:v1\n"},
                 {"tag busybox far.example : 5000/team/tool : v", "v1\n"},
+                {"events --filter ev", "*event=restart*\n"},
+                {"events --filter event = res", "restart\n"},
+                {"ps --filter status =",
+                 "created dead exited paused removing restarting running\n"},
                 {"load -i ''", "compopt -o default\n\n"},
                 {"run busybox --", "\n"},
         };
@@ -101,6 +109,7 @@ static void test_zsh(void) {
                 {"mydocker run --entry", "mydocker run --entrypoint "},
                 {"mydocker rmi far", "mydocker rmi far.example:5000/team/tool:v1 "},
                 {"mydocker load -i a-f", "mydocker load -i a-file "},
+                {"mydocker events --filter event=res", "mydocker events --filter event=restart "},
                 {"mydocker run busybox --ent", "mydocker run busybox --ent"},
         };
 
@@ -121,6 +130,7 @@ static void test_fish(void) {
                 {"mydocker rmi bus", "busybox\nbusybox:latest\n"},
                 {"mydocker rmi far.example:5000/t", "far.example:5000/team/tool:v1\n"},
                 {"mydocker load -i a-f", "a-file\n"},
+                {"mydocker events --filter event=res", "event=restart\n"},
                 {"mydocker run busybox --", ""},
         };
 

@@ -154,6 +154,29 @@ static void test_events(void) {
                6);
 }
 
+/* As docker words it: by hand, after all that it consists of; by its policy, only that it ended and began. */
+static void test_restart_events(void) {
+        expect(0, NULL, "",
+               "mydocker run -d --name again --restart on-failure busybox sh -c"
+               " '[ -e /once ] || { until [ -e /go ]; do sleep 0.05; done; touch /once; exit 3; }; sleep 1000'");
+        expect(0, "", "",
+               "mydocker events --filter container=again --format '{{.Action}}' > events 2>&1 & echo $! > pid");
+        /* It listens. */
+        WAIT_UNTIL(shell(NULL, NULL,
+                         "mydocker pause again; mydocker unpause again; grep -q unpause events") ==
+                   0);
+        expect(0, NULL, "", "mydocker exec again touch /go");
+        WAIT_UNTIL(shell(NULL, NULL, "grep -A 9 die events | grep -q '^start'") == 0);
+        expect(0, "again\n", "", "mydocker restart -t 0 again");
+        expect(0, "again\n", "", "mydocker stop -t 0 again");
+        expect(0, "again\n", "", "mydocker restart again");
+        expect(0, "again\n", "", "mydocker rm -f again");
+        WAIT_UNTIL(shell(NULL, NULL, "grep -q destroy events") == 0);
+        expect(0,
+               "die\nstart\ndie\nstop\nstart\nrestart\ndie\nstop\nstart\nrestart\ndie\nstop\ndestroy\n",
+               "", "kill $(cat pid); grep -v pause events | grep -v exec; rm events pid");
+}
+
 /* The kernel ends what needs more memory than it may have. */
 static void test_oom(void) {
         expect(0, "", "",
@@ -178,6 +201,7 @@ int main(int argc, char **argv) {
         harness_add("/run-options/port", test_port);
         harness_add("/run-options/top", test_top);
         harness_add("/run-options/events", test_events);
+        harness_add("/run-options/restart-events", test_restart_events);
         harness_add("/run-options/oom", test_oom);
         return harness_run();
 }

@@ -123,6 +123,16 @@ static void test_lifecycle(void) {
                         container_wait_log(path, "set");
         }
         bus_wait_property(path, "ExitCode", "4");
+        {
+                guint start = recorder_length(recorder);
+                g_autoptr(GVariant) reply = bus_call(path, "Restart", "(@a{sv} {},)");
+                PATTERN(running, "PropertiesChanged %s *State='running'*", path);
+                PATTERN(restarted, "Restarted %s", path);
+
+                check_order(recorder, start,
+                            (const char *const[]){running, "reply *", restarted, NULL});
+                check_count(recorder, start, restarted, 1);
+        }
         container_remove(path);
 }
 

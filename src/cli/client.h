@@ -49,7 +49,9 @@ typedef struct Verb {
         unsigned min_operands, max_operands; /* UINT_MAX: any number */
         bool command;              /* a command with its own options follows the first operand */
         OperandKind first, others; /* for completion */
-        int failure;               /* the exit status for a failure of ours */
+        /* What --filter can be or begin with, ended by NULL; for completion too. */
+        const char *const *filter_words;
+        int failure; /* the exit status for a failure of ours */
         int (*run)(Client *client, char **operands);
 } Verb;
 

@@ -225,6 +225,12 @@ static int on_changed(EventTracker *t, sd_bus_message *m) {
         return properties_read(m, known_map, *known);
 }
 
+static int on_restarted(EventTracker *t, sd_bus_message *m) {
+        Known **known = find_known(t, sd_bus_message_get_path(m));
+
+        return known ? emit_container(t, &(*known)->container, "restart", NULL) : 0;
+}
+
 /* Which of our interfaces this is, or NULL. */
 static const char *own_interface(const char *interface) {
         static const char *const interfaces[] = {CONTAINER_INTERFACE, IMAGE_INTERFACE,
@@ -342,6 +348,8 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 r = on_removed(t, m);
         else if (sd_bus_message_is_signal(m, PROPERTIES_INTERFACE, "PropertiesChanged"))
                 r = on_changed(t, m);
+        else if (sd_bus_message_is_signal(m, CONTAINER_INTERFACE, "Restarted"))
+                r = on_restarted(t, m);
         else if (sd_bus_message_is_signal(m, MANAGER_INTERFACE, "JobRemoved"))
                 r = on_job_removed(t, m);
         return MIN(r, 0);

@@ -124,7 +124,7 @@ static void offer_grouped(const char *group, const char *prefix) {
 }
 
 /* What the value of an option may be, as far as that is known. */
-static void offer_values(const Option *option) {
+static void offer_values(const Verb *verb, const Option *option, const char *prefix) {
         static const char *const files[] = {"cidfile", "env-file", "input", "output", "volume"};
         char name[64];
 
@@ -132,6 +132,10 @@ static void offer_values(const Option *option) {
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
                 if (streq(name + 2, files[i]))
                         puts(":files");
+        if (!streq(name, "--filter"))
+                return;
+        for (const char *const *word = verb->filter_words; word && *word; word++)
+                offer(*word, prefix, NULL);
 }
 
 /* Takes the host that a word, or the one after it, names for its option. Nothing may ask for a password while a line is
@@ -180,7 +184,7 @@ static void complete_verb(Client *client, const Verb *verb, char **words) {
                 if (!option || !option->argument || strchr(word, '='))
                         continue;
                 if (!words[2]) {
-                        offer_values(option);
+                        offer_values(verb, option, words[1]);
                         return;
                 }
                 words++;

@@ -31,6 +31,16 @@ static const Option options[] = {
         {},
 };
 
+/* Those that consist of several words have to be typed. */
+static const char *const filter_words[] = {
+        "container=",    "image=",       "label=",         "type=container",
+        "type=image",    "event=commit", "event=create",   "event=delete",
+        "event=destroy", "event=die",    "event=exec_die", "event=exec_start",
+        "event=import",  "event=oom",    "event=pause",    "event=rename",
+        "event=restart", "event=start",  "event=stop",     "event=tag",
+        "event=unpause", "event=untag",  "event=update",   NULL,
+};
+
 /* The value of an attribute, or "". */
 static const char *attribute(const Event *event, const char *key) {
         for (char **a = event->attributes; a && *a; a++) {
@@ -173,6 +183,7 @@ const Verb verb_events = {
         .synopsis = "[OPTIONS]",
         .summary = "Get real time events from the server",
         .options = options,
+        .filter_words = filter_words,
         .failure = 1,
         .run = events,
 };

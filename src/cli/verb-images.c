@@ -126,6 +126,10 @@ static int add_image(Listing *listing, const ImageList *list, const Image *image
         return r;
 }
 
+static const char *const filter_words[] = {
+        "before=", "dangling=false", "dangling=true", "reference=", "since=", NULL,
+};
+
 static int images(Client *client, char **operands) {
         static const char *const keys[] = {"dangling", "reference", "before", "since", NULL};
         _cleanup_images_ ImageList list = {};
@@ -152,6 +156,7 @@ const Verb verb_images = {
         .synopsis = "[OPTIONS] [REPOSITORY[:TAG]]",
         .summary = "List images",
         .options = options,
+        .filter_words = filter_words,
         .max_operands = 1,
         .first = OPERAND_IMAGE,
         .failure = 1,

@@ -164,6 +164,29 @@ static int fill(Client *client, Listing *listing) {
         return r;
 }
 
+static const char *const filter_words[] = {
+        "ancestor=",
+        "before=",
+        "exited=",
+        "health=healthy",
+        "health=none",
+        "health=starting",
+        "health=unhealthy",
+        "id=",
+        "label=",
+        "name=",
+        "since=",
+        "status=created",
+        "status=dead",
+        "status=exited",
+        "status=paused",
+        "status=removing",
+        "status=restarting",
+        "status=running",
+        "volume=",
+        NULL,
+};
+
 static int ps(Client *client, char **operands) {
         _cleanup_listing_ Listing listing = {};
         int r = container_filters_check(client, filters);
@@ -184,6 +207,7 @@ const Verb verb_ps = {
         .synopsis = "[OPTIONS]",
         .summary = "List containers",
         .options = options,
+        .filter_words = filter_words,
         .failure = 1,
         .run = ps,
 };

@@ -117,6 +117,8 @@ static const sd_bus_vtable vtable[] = {
         METHOD("Wait", "", , "i", SD_BUS_PARAM(status), container_method_wait),
         METHOD("Remove", "", , "", , container_method_remove),
 
+        SD_BUS_SIGNAL("Restarted", "", 0),
+
         SD_BUS_PROPERTY("Id", "s", get_id, 0, CONST),
         SD_BUS_PROPERTY("Name", "s", get_name, 0, CHANGES),
         SD_BUS_PROPERTY("Image", "s", get_image, 0, CONST),

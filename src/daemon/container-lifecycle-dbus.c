@@ -21,14 +21,29 @@ static void on_started(Container *c, const Error *error, void *userdata) {
                 reply_done_empty(call->message);
 }
 
+/* What it was before, its properties cannot tell. */
+static void on_restarted(Container *c, const Error *error, void *userdata) {
+        int r = 0;
+
+        on_started(c, error, userdata);
+        if (!error && c->announced)
+                r = sd_bus_emit_signal(c->manager->bus, c->path, "org.mydocker.Container",
+                                       "Restarted", "");
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Cannot announce the restart of container %s",
+                          c->record->spec->id);
+}
+
 /* The container is down and not busy. */
-static int start(Container *c, sd_bus_message *message, sd_bus_error *error) {
+static int start(Container *c, sd_bus_message *message,
+                 void (*then)(Container *c, const Error *error, void *userdata),
+                 sd_bus_error *error) {
         Call *call = call_new(c, message);
 
         if (!call)
                 return bus_failure(error, ENOMEM, "call");
         restart_started(c);
-        container_start(c, on_started, call);
+        container_start(c, then, call);
         return 1;
 }
 
@@ -46,7 +61,7 @@ int container_method_start(sd_bus_message *message, void *userdata, sd_bus_error
                 TRY(container_check_up(c, false, error));
                 return sd_bus_reply_method_return(message, NULL);
         }
-        return start(c, message, error);
+        return start(c, message, on_started, error);
 }
 
 /* What Stop and Restart have in common. */
@@ -132,7 +147,7 @@ static void on_stopped_for_restart(Container *c, Call *stopped) {
         /* Put aside it comes again as a call to restart what does not run. */
         r = container_wait_turn(c, call->message, &error);
         if (r > 0)
-                r = start(c, call->message, &error);
+                r = start(c, call->message, on_restarted, &error);
         if (r < 0)
                 reply_bus_error(call->message, &error);
 }
@@ -149,7 +164,7 @@ int container_method_restart(sd_bus_message *message, void *userdata, sd_bus_err
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (!container_is_up(c))
-                return start(c, message, error);
+                return start(c, message, on_restarted, error);
         return stop(c, message, &options, on_stopped_for_restart, error);
 }
 

@@ -4,17 +4,19 @@
 _mydocker() {
         local line part broken= words=()
 
-        # bash takes "name:tag" for three words, and what it completes is the last of them.
+        # bash takes "name:tag" and "key=value" for three words, and what it completes is the last of them.
         for part in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
-                if [[ ${#words[@]} -gt 0 && ($part == : || ${words[-1]} == *:) ]]; then
+                if [[ ${#words[@]} -gt 0 && ($part == [:=] || ${words[-1]} == *[:=]) ]]; then
                         words[-1]+=$part
                 else
                         words+=("$part")
                 fi
         done
-        if [[ $COMP_WORDBREAKS == *:* && ${words[-1]} == *:* ]]; then
-                broken=${words[-1]%:*}:
-        fi
+        for part in : =; do
+                if [[ $COMP_WORDBREAKS == *$part* && ${words[-1]#"$broken"} == *$part* ]]; then
+                        broken=${words[-1]%"$part"*}$part
+                fi
+        done
 
         COMPREPLY=()
         while IFS= read -r line; do
