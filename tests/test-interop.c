@@ -177,7 +177,7 @@ static void make_ours(void) {
                " chown 12:34 /data/a && chmod 6755 /data/a && touch -d \"2001-02-03 04:05:06\" /data/a' &&"
                " mydocker commit -c 'CMD [\"cat\", \"/data/new\"]' -c 'ENV X=y' c ours:one && mydocker rm c &&"
                " mydocker run --name c ours:one sh -c 'rm -r /data/old && mkdir /data/old && echo n > /data/old/n &&"
-               " rm /data/link && echo new > /data/new' && mydocker commit -m 'by hand' c ours:two && mydocker rm c");
+               " rm /data/link && echo new > /data/new' && mydocker commit -m 'by hand' -c 'CMD [\"cat\", \"/data/new\"]' c ours:two && mydocker rm c");
 }
 
 static void test_save(void) {
