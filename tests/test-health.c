@@ -139,6 +139,7 @@ static void test_output(void) {
         /* Bounded, and only the last five. */
         WAIT_UNTIL(shell(NULL, NULL,
                          "[ $(mydocker inspect loud | grep -c '\"ExitCode\": 3') = 5 ]") == 0);
+        expect(0, "", "", "[ $(cat %s/run/health/*.json | wc -c) -lt 50000 ]", sandbox_dir());
         expect(0, "5\n", "", "mydocker inspect loud | grep '\"Output\"' | grep -c xxxx");
         expect(0, "", "",
                "mydocker inspect loud | grep '\"Output\"' | "
@@ -189,6 +190,36 @@ static void test_daemon(void) {
         WAIT_UNTIL(shell(NULL, NULL, "[ $(mydocker top hangs | grep -c 'sleep 1234') = 1 ]") == 0);
         container_remove(path);
         container_remove(hangs);
+}
+
+/* What checks wrote is still there, for those who may see it, and goes with the container. */
+static void test_kept(void) {
+        g_autofree char *path = container_run(
+                "{'name': <'kept'>, 'health-interval': <uint64 3600000000>, 'health-start-interval':"
+                " <uint64 100000>, 'health-start-period': <uint64 3600000000>,"
+                " 'health-command': <['sh', '-c', 'echo said; cat /run-$(cat /n)']>}",
+                "n=$(cat /n 2> /dev/null)1; echo $n > /n; sleep 1000");
+
+        g_free(container_exec(path, "until [ -s /n ]; do sleep 0.05; done; echo first > /run-1"));
+        check_status(path, "'healthy'");
+        daemon_kill(SIGKILL);
+        daemon_start();
+        expect(0, "*\"ExitCode\": 0,*\"Output\": \"said\\nfirst\\n\"*", "",
+               "mydocker inspect kept");
+        expect(1, "", "",
+               AS_NOBODY "mydocker --no-ask-password inspect kept 2> /dev/null | grep said");
+        expect(0, "700\n600\n", "", "cd %s/run; stat -c %%a health health/*", sandbox_dir());
+        /* Also of one that does not run, but not of the run before. */
+        g_variant_unref(bus_call(path, "Stop", "({'timeout': <uint32 0>},)"));
+        daemon_kill(SIGTERM);
+        daemon_start();
+        expect(0, "*\"Output\": \"said\\nfirst\\n\"*", "", "mydocker inspect kept");
+        g_variant_unref(bus_call(path, "Start", "(@a{sv} {},)"));
+        daemon_kill(SIGKILL);
+        daemon_start();
+        expect(1, "", "", "mydocker inspect kept | grep first");
+        container_remove(path);
+        expect(0, "", "", "ls %s/run/health", sandbox_dir());
 }
 
 /* As skopeo, docker and podman write it. */
@@ -303,6 +334,7 @@ int main(int argc, char **argv) {
         harness_add("/health/output", test_output);
         harness_add("/health/timeout", test_timeout);
         harness_add("/health/daemon", test_daemon);
+        harness_add("/health/kept", test_kept);
         harness_add("/health/image", test_image);
         harness_add("/health/wait", test_wait);
         harness_add("/health/events", test_events);

@@ -128,6 +128,7 @@ static void finish_remove(Remove *remove, const Error *error) {
                 (void)FAULT("remove.trashed");
                 /* One is left if it could not be taken over into the container's own. */
                 exit_record_forget(m, c->record->spec->id);
+                health_forget(c);
                 container_forget(c);
         } else {
                 log_error_object(LOG_ERR, error, "Cannot remove container %s", c->record->name);

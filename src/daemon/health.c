@@ -5,6 +5,7 @@
 
 #include "daemon/container.h"
 #include "daemon/exec.h"
+#include "daemon/runtime-file.h"
 #include "daemon/supervisor-client.h"
 #include "daemon/waiter.h"
 #include "shared/fd.h"
@@ -80,8 +81,85 @@ static char *make_text(const HealthRun *run) {
         return text;
 }
 
+static int describe_result(const HealthResult *result, Json *log) {
+        Json *json = json_object_new_object();
+
+        if (!json)
+                return -ENOMEM;
+        TRY(json_append(log, json));
+        TRY(json_add_u64(json, "start", result->start));
+        TRY(json_add_u64(json, "end", result->end));
+        TRY(json_add_int(json, "exit-code", result->exit_code));
+        return json_add_string(json, "output", result->output ?: "");
+}
+
+static int describe_results(const Health *health, Json *json) {
+        Json *log = json_object_new_array();
+
+        TRY(json_add(json, "log", log));
+        for (size_t i = 0; i < health->n_results; i++)
+                TRY(describe_result(&health->results[i], log));
+        return 0;
+}
+
+static int read_result(Json *json, HealthResult *ret) {
+        if (!json_object_is_type(json, json_type_object))
+                return -EBADMSG;
+        TRY(json_get_u64(json, "start", &ret->start));
+        TRY(json_get_u64(json, "end", &ret->end));
+        TRY(json_get_int(json, "exit-code", &ret->exit_code));
+        return json_get_string(json, "output", &ret->output);
+}
+
+static int read_results(Json *json, Health *health) {
+        Json *log = NULL;
+
+        TRY(json_get_array(json, "log", &log));
+        for (size_t i = 0; log && i < json_object_array_length(log) && i < HEALTH_RESULTS; i++)
+                /* Counted when it cannot be read, too, so that it is freed. */
+                TRY(read_result(json_object_array_get_idx(log, i),
+                                &health->results[health->n_results++]));
+        return 0;
+}
+
+void health_restore(Container *c) {
+        _cleanup_json_ Json *json = NULL;
+        int r;
+
+        if (!c->record->health_check.command)
+                return;
+        r = runtime_file_read(c->manager, HEALTH_DIRECTORY, c->record->spec->id, &json);
+        if (r >= 0)
+                r = read_results(json, &c->health);
+        if (r < 0 && r != -ENOENT)
+                log_errno(LOG_WARNING, r, "Results of health checks of container %s are lost",
+                          c->record->name);
+}
+
+void health_forget(const Container *c) {
+        if (c->record->health_check.command)
+                runtime_file_forget(c->manager, HEALTH_DIRECTORY, c->record->spec->id);
+}
+
+void health_sweep(const Manager *m) {
+        runtime_files_sweep(m, HEALTH_DIRECTORY);
+}
+
+static void save_results(const Container *c) {
+        _cleanup_json_ Json *json = json_object_new_object();
+        int r = json ? describe_results(&c->health, json) : -ENOMEM;
+
+        if (r >= 0)
+                r = runtime_file_write(c->manager, HEALTH_DIRECTORY, c->record->spec->id, json);
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Cannot keep a result of container %s's health check",
+                          c->record->name);
+}
+
 /* Keeps a result, the output of which is taken over, in place of the oldest. */
-static void keep(Health *health, const HealthRun *run, int exit_code, char *output) {
+static void keep(Container *c, const HealthRun *run, int exit_code, char *output) {
+        Health *health = &c->health;
+
         if (health->n_results == HEALTH_RESULTS) {
                 result_done(&health->results[0]);
                 memmove(&health->results[0], &health->results[1],
@@ -94,6 +172,7 @@ static void keep(Health *health, const HealthRun *run, int exit_code, char *outp
                 .exit_code = exit_code,
                 .output = output,
         };
+        save_results(c);
 }
 
 static void count(Container *c, bool passed) {
@@ -135,7 +214,7 @@ static void finish(HealthRun *r, int exit_code, char *output) {
                 return;
         }
         c->health.run = NULL;
-        keep(&c->health, run, exit_code, output);
+        keep(c, run, exit_code, output);
         /* A check that ends because all in the container does says nothing. */
         if (c->state != CONTAINER_STOPPING)
                 count(c, exit_code == 0);
@@ -284,6 +363,7 @@ void health_begin(Container *c, bool fresh) {
                 return;
         if (fresh || c->record->health_status == HEALTH_NONE) {
                 health_done(c);
+                health_forget(c);
                 c->record->health_failures = 0;
                 set_status(c, HEALTH_STARTING);
         }
@@ -298,32 +378,13 @@ void health_end(Container *c) {
                 waiters_fail(c, WAIT_HEALTHY);
 }
 
-static int describe_result(const HealthResult *result, Json *log) {
-        Json *json = json_object_new_object();
-
-        if (!json)
-                return -ENOMEM;
-        if (json_object_array_add(log, json) < 0) {
-                json_object_put(json);
-                return -ENOMEM;
-        }
-        TRY(json_add_u64(json, "start", result->start));
-        TRY(json_add_u64(json, "end", result->end));
-        TRY(json_add_int(json, "exit-code", result->exit_code));
-        return json_add_string(json, "output", result->output ?: "");
-}
-
 int health_describe(const Container *c, Json *json) {
-        Json *health, *log;
+        Json *health;
 
         if (!c->record->health_check.command)
                 return 0;
         health = json_object_new_object();
         TRY(json_add(json, "health", health));
         TRY(json_add_u64(health, "failures", c->record->health_failures));
-        log = json_object_new_array();
-        TRY(json_add(health, "log", log));
-        for (size_t i = 0; i < c->health.n_results; i++)
-                TRY(describe_result(&c->health.results[i], log));
-        return 0;
+        return describe_results(&c->health, health);
 }

@@ -10,10 +10,14 @@
 #include "store/health-check.h"
 
 struct Container;
+struct Manager;
 
 /* Results that are kept, and bytes of what each wrote. */
 #define HEALTH_RESULTS 5
 #define HEALTH_OUTPUT_MAX 4096
+
+/* Where results are kept, in RUNTIME-DIR. */
+#define HEALTH_DIRECTORY "health"
 
 typedef struct HealthResult {
         uint64_t start, end; /* µs, realtime */
@@ -40,8 +44,14 @@ void health_end(struct Container *c);
 /* Ends a check, by its process's number. */
 void health_kill(struct Container *c, uint64_t number);
 
-/* Forgets all there is. */
+/* Releases what is in memory. */
 void health_done(struct Container *c);
+
+/* The results are kept in RUNTIME-DIR/health/ID.json, so that the next daemon can tell them: takes up those that an
+ * earlier one has written; deletes those of a container that is removed; and of all that do not exist any more. */
+void health_restore(struct Container *c);
+void health_forget(const struct Container *c);
+void health_sweep(const struct Manager *m);
 
 /* Adds "health" to what is told of a container's configuration: results with what the checks wrote.
  * Return: 0 or -ENOMEM. */

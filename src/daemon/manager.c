@@ -11,6 +11,7 @@
 #include "daemon/manager.h"
 #include "daemon/process.h"
 #include "daemon/quota.h"
+#include "daemon/runtime-file.h"
 #include "daemon/supervisor-client.h"
 #include "daemon/waiter.h"
 #include "daemon/worker-client.h"
@@ -86,6 +87,7 @@ static int load_store(Manager *m, Error *e) {
                 }
                 if (r < 0)
                         return error_oom(e);
+                health_restore(c);
                 container_announce(c);
         }
         return 0;
@@ -112,6 +114,7 @@ int manager_new(Config *config, Manager **ret, Error *e) {
         *config = (Config){};
         if (mkdir(m->config.runtime_dir, 0700) < 0 && errno != EEXIST)
                 return error_set(e, errno, "runtime", "cannot make %s", m->config.runtime_dir);
+        TRY(runtime_directory_make(m, HEALTH_DIRECTORY, e));
         TRY(store_open(m->config.state_dir, &m->store, e));
         TRY(ranges_init(&m->ranges, (uint32_t)m->config.id_range_start,
                         (uint32_t)m->config.id_range_count, m->store->fd, e));
@@ -310,6 +313,7 @@ void manager_reconcile(Manager *m, Inventory *inventory) {
                 return;
         }
         exit_records_sweep(m);
+        health_sweep(m);
         manager_empty_trash(m);
         layers_count(m);
         disk_watch(m);
