@@ -78,6 +78,71 @@ static void test_ended(void) {
         }
 }
 
+/* What it leaves can be had like that of any that has ended; of one that goes with its end there is nothing. */
+static void test_copied_at_end(void) {
+        static const struct {
+                const char *method, *arguments;
+        } calls[] = {
+                {"CopyOut", "('/etc', @a{sv} {})"},
+                {"CopyIn", "('/etc', @a{sv} {})"},
+                {"Export", "(@a{sv} {},)"},
+        };
+
+        for (guint i = 0; i < 2 * G_N_ELEMENTS(calls); i++) {
+                bool goes = i >= G_N_ELEMENTS(calls);
+                guint n = i % G_N_ELEMENTS(calls);
+                g_autofree char *path =
+                        container_run(goes ? "{'auto-remove': <true>}" : NULL, "sleep 1000");
+                pid_t supervisor = hold_supervisor();
+                Answer answer;
+
+                kill_main(path);
+                ask(&answer, path, calls[n].method, calls[n].arguments);
+                g_assert_cmpint(kill(supervisor, SIGCONT), ==, 0);
+                check_answer(&answer, goes ? ERROR_MYDOCKER("NoSuchContainer") : NULL);
+                if (goes)
+                        WAIT_UNTIL(!bus_object_exists(path));
+                else
+                        container_remove(path);
+        }
+}
+
+/* The directory of a container's control group, where it can be frozen. Return: to be freed. */
+static char *freezer_of(const char *path) {
+        g_autoptr(GVariant) group = bus_property(path, "CgroupPath");
+        static const char *const places[] = {"/sys/fs/cgroup/freezer", "/sys/fs/cgroup"};
+        char *found = NULL;
+
+        for (guint i = 0; i < G_N_ELEMENTS(places) && !found; i++) {
+                found = g_strconcat(places[i], g_variant_get_string(group, NULL), NULL);
+                if (!g_file_test(found, G_FILE_TEST_IS_DIR))
+                        g_clear_pointer(&found, g_free);
+        }
+        g_assert_nonnull(found);
+        return found;
+}
+
+/* A process that is killed on its way to its command has been killed like any other. It cannot get there, since its control
+ * group is frozen, of which the supervisor knows nothing. */
+static void test_killed_on_the_way(void) {
+        static const char *const options[] = {"", "-t"};
+
+        for (guint i = 0; i < G_N_ELEMENTS(options); i++) {
+                g_autofree char *path = container_run("{'name': <'frozen'>}", "sleep 1000");
+                g_autofree char *group = freezer_of(path);
+
+                expect(0, "137\n", "",
+                       "cd %s; state() { if [ -e freezer.state ]; then echo $1 > freezer.state; else echo $2 > cgroup.freeze; fi; };"
+                       " main=$(cat cgroup.procs); state FROZEN 1;"
+                       " { mydocker exec %s frozen true < /dev/null; echo $?; } &"
+                       " until other=$(grep -vx \"$main\" cgroup.procs); do sleep 0.01; done;"
+                       " kill -KILL $other; state THAWED 0; wait",
+                       group, options[i]);
+                bus_check_property(path, "State", "'running'");
+                container_remove(path);
+        }
+}
+
 /* New limits count from the next start on, as if it had ended earlier. */
 static void test_updated(void) {
         g_autofree char *path = container_run(NULL, "sleep 1000");
@@ -208,6 +273,8 @@ int main(int argc, char *argv[]) {
         daemon_kill(SIGTERM);
         daemon_start();
         harness_add("/races/ended", test_ended);
+        harness_add("/races/copied-at-end", test_copied_at_end);
+        harness_add("/races/killed-on-the-way", test_killed_on_the_way);
         harness_add("/races/updated", test_updated);
         harness_add("/races/paused", test_paused);
         harness_add("/races/removed", test_removed);

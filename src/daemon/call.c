@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "daemon/call.h"
+#include "daemon/authorize.h"
 #include "daemon/bus-util.h"
 #include "daemon/errors.h"
 #include "daemon/supervisor-client.h"
@@ -21,6 +22,41 @@ Call *call_free(Call *call) {
         sd_bus_message_unref(call->message);
         free(call);
         return NULL;
+}
+
+void call_dispatch_again(Manager *m, sd_bus_message *message) {
+        int r = sd_bus_message_rewind(message, true);
+
+        if (r >= 0)
+                r = sd_bus_enqueue_for_read(m->bus, message);
+        if (r < 0)
+                reply_error(message, ERROR_LIMITS_EXCEEDED, "Not enough memory");
+        authorize_release(m, message);
+}
+
+static void on_ended(Container *c, Call *waiting) {
+        _cleanup_(call_freep) Call *call = waiting;
+
+        if (c->record->auto_remove)
+                reply_error(call->message, ERROR_NO_SUCH_CONTAINER, "Container %s has been removed",
+                            c->record->name);
+        else
+                call_dispatch_again(c->manager, call->message);
+}
+
+bool call_again_when_ended(Container *c, sd_bus_message *message) {
+        Call *call = c->forgotten ? NULL : call_new(c, message);
+
+        if (!call)
+                return false;
+        if (!container_is_up(c)) {
+                on_ended(c, call);
+                return true;
+        }
+        if (container_on_exit(c, on_ended, call) >= 0)
+                return true;
+        call_free(call);
+        return false;
 }
 
 static void on_supervisor_reply(Reply *reply, int *fds, size_t n_fds, void *userdata) {

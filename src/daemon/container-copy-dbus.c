@@ -26,6 +26,7 @@ typedef struct Copy {
         Work work;
         int theirs, ours; /* the worker's and the caller's end of the pipe */
         uint32_t range;   /* ids for a container that does not run; 0: none */
+        bool running;     /* the tree is that of the container's processes */
         bool holds;       /* keeps the container busy */
         bool canceled;
         Worker *worker;
@@ -161,7 +162,10 @@ static void on_view(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                 (void)begin(copy, fds[0], e);
         if (e->number == 0)
                 return;
-        reply_failure(copy->message, e);
+        /* It has just ended: what it leaves can be copied, too. */
+        if (!(copy->running && error_is_ended(e) &&
+              call_again_when_ended(copy->container, copy->message)))
+                reply_failure(copy->message, e);
         copy_free(copy);
 }
 
@@ -174,6 +178,7 @@ static int ask_for_view(Copy *copy, const int *volumes, Error *e) {
                 .running = container_is_up(c),
         };
 
+        copy->running = request.running;
         memcpy(request.container, spec.id, sizeof(request.container));
         if (!request.running && !spec.host_userns) {
                 TRY(ranges_take(&c->manager->ranges, c->record->owner, &copy->range, e));

@@ -143,14 +143,7 @@ static void unpark(Container *c) {
 
         c->n_parked = 0;
         for (size_t i = 0; i < n; i++) {
-                int r;
-
-                r = sd_bus_message_rewind(parked[i], true);
-                if (r >= 0)
-                        r = sd_bus_enqueue_for_read(m->bus, parked[i]);
-                if (r < 0)
-                        reply_error(parked[i], ERROR_LIMITS_EXCEEDED, "Not enough memory");
-                authorize_release(m, parked[i]);
+                call_dispatch_again(m, parked[i]);
                 sd_bus_message_unref(parked[i]);
         }
         free(parked);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 
+#include "daemon/call.h"
 #include "daemon/caller.h"
 #include "daemon/errors.h"
 #include "daemon/image-config.h"
@@ -33,6 +34,7 @@ typedef struct Save {
         char **layers; /* kept from being removed meanwhile */
         Work work;
         Container *container;
+        bool running;              /* it was taken to run */
         char image[ID_LENGTH + 1]; /* of which it is, with its layers */
 } Save;
 
@@ -130,6 +132,10 @@ static void on_view(Reply *reply, int *fds, size_t n_fds, void *userdata) {
         } else if (save->container && save->container->forgotten) {
                 r = bus_error_setf(&error, ERROR_NO_SUCH_CONTAINER, "Container %s has been removed",
                                    save->container->record->name);
+                save_free(save);
+        } else if (save->running && error_is_ended(&reply->error) &&
+                   call_again_when_ended(save->container, message)) {
+                r = 0;
                 save_free(save);
         } else {
                 if (reply->error.number == 0)
@@ -237,6 +243,7 @@ int container_export(Container *c, sd_bus_message *message, sd_bus_error *error)
         spec.volumes = NULL;
         spec.n_volumes = 0;
         save->container = container_ref(c);
+        save->running = request.running;
         save->work.id_base = spec.id_base;
         return ask_for_view(save, &request, error);
 }

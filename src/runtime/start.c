@@ -209,6 +209,7 @@ int container_exec_begin(Runtime *runtime, int main_pidfd, uint32_t id_base, Cgr
                         error_set(e, r, "namespace", "entering the container's pid namespace");
         }
         if (r >= 0) {
+                making.launch.in_running = true;
                 r = make_process(&making, 0, cgroup, e);
                 if (r == 0)
                         exec_child(&making.child, process, main_pidfd, id_base != 0);
@@ -251,7 +252,7 @@ int launch_continue(Launch *launch, Error *e) {
                         error_set(e, r, "namespace", "reading from the new process");
                 else if (r > 0)
                         r = take_report(launch, &report, fds, e);
-                else if (launch->prepared)
+                else if (launch->prepared || launch->in_running)
                         r = 1;
                 else
                         r = error_set(e, ECHILD, "namespace", "the new process was killed");

@@ -29,7 +29,8 @@ typedef struct Launch {
         int root; /* a main process's: a hold on its root file system, to be given to root_release() */
         int terminal_master; /* both only with a tty, and only from the moment launch_continue() returns 1 */
         int terminal_slave;
-        bool prepared; /* the process has got as far as executing its command */
+        bool in_running; /* in a container that runs: its end in between is one like any other */
+        bool prepared;   /* the process has got as far as executing its command */
 } Launch;
 
 #define LAUNCH_INIT                                                                                \
@@ -56,7 +57,8 @@ int container_exec_begin(Runtime *runtime, int main_pidfd, uint32_t id_base, Cgr
                          const ProcessSpec *process, const int *given, Launch *ret, Error *e);
 
 /* Reads what the new process reports; never blocks.
- * Return: 1 when the command was executed (what `launch` holds is the caller's from now on: pidfd, streams, root and
+ * Return: 1 when the command was executed or, unless launch.prepared, the process was killed before in a container that
+ * runs (what `launch` holds is the caller's from now on: pidfd, streams, root and
  * terminal; the channel is closed), 0 when there is nothing final yet, or a negative errno with the failed step in *e,
  * after which `launch` is only to be given to launch_abort(). Stage "exec" with ENOENT: the command was not found; stage
  * "exec" with another errno: it can't be executed. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "shared/fd.h"
@@ -97,6 +98,20 @@ static int attach_clients(Process *process, Error *e) {
         return 0;
 }
 
+/* One that was killed before it had made its terminal leaves an empty one. */
+static int take_exec_terminal(Process *process) {
+        int master = TAKE_FD(process->launch.terminal_master), pair[2];
+
+        process->terminal = TAKE_FD(process->launch.terminal_slave);
+        if (master < 0) {
+                if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+                        return -errno;
+                safe_close(pair[1]);
+                master = pair[0];
+        }
+        return call_add_stream(process->call, "tty", master);
+}
+
 /* An exec'ed one: what isn't for the log is its caller's. */
 static int take_exec_streams(Process *process, Error *e) {
         static const char *const names[] = {"stdin", "stdout", "stderr"};
@@ -104,10 +119,8 @@ static int take_exec_streams(Process *process, Error *e) {
         Launch *launch = &process->launch;
         int r = 0;
 
-        if (process->tty) {
-                process->terminal = TAKE_FD(launch->terminal_slave);
-                r = call_add_stream(process->call, "tty", TAKE_FD(launch->terminal_master));
-        }
+        if (process->tty)
+                r = take_exec_terminal(process);
         for (int i = 0; i < 3 && r >= 0; i++) {
                 if (launch->streams[i] < 0)
                         continue;
@@ -203,7 +216,9 @@ static void on_channel(void *data, uint32_t events) {
                                      channel, EPOLLIN, on_channel, process);
                 if (r < 0)
                         error_set(&e, r, "namespace", "watching the new process");
-        } else if (r > 0)
+        } else if (r > 0 && !process->launch.prepared && container_is_ending(process->container))
+                r = container_error_ended(&e);
+        else if (r > 0)
                 r = finish_launch(process, &e);
         if (r < 0) {
                 process_abort_launch(process);
