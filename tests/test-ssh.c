@@ -130,6 +130,75 @@ static void test_exec(void) {
         container_remove(path);
 }
 
+/* Processes of ssh that the command has started: what it is connected to the bus by, and what carries streams. */
+#define SSHS(pattern) "$(pgrep -P $(cat client) -f '" pattern "')"
+#define CARRIER SSHS("mydocker.*(run-created|exec)")
+#define BRIDGE SSHS("systemd-stdio-bridge")
+
+/* Begins a session in the background: "client" is its process, "status" and "err" what it leaves. */
+static void begin(const char *arguments) {
+        expect(0, "", "",
+               "rm -f status err; { sh -c 'echo $$ > client; exec env " FAR
+               "%s' < /dev/null > /dev/null 2> err;"
+               " echo $? > status; } > /dev/null 2>&1 &",
+               arguments);
+}
+
+static void check_end(const char *status, const char *message) {
+        WAIT_UNTIL(g_file_test("status", G_FILE_TEST_EXISTS));
+        WAIT_UNTIL(shell(NULL, NULL, "grep -q . status") == 0);
+        expect(0, status, message, "cat status; cat err >&2; rm -f status err client");
+}
+
+/* One connection may break, or all; a process may say itself what ssh says then. */
+static void test_broken(void) {
+        g_autofree char *path = container_run("{'name': <'target'>}", "sleep 1000000");
+
+        expect(255, "", "", FAR "run --rm busybox sh -c 'exit 255'");
+        expect(255, "", "",
+               FAR
+               "run --name c busybox sh -c 'exit 255'; r=$?; mydocker rm c > /dev/null; exit $r");
+        expect(255, "", "", FAR "exec target sh -c 'exit 255'");
+
+        begin("run --name c busybox sleep 1000");
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker top c") == 0);
+        expect(0, "", "", "kill -KILL " CARRIER);
+        check_end("125\n", "*the connection to root@far broke: container c goes on\n");
+        expect(0, "c\n", "", "mydocker rm -f c");
+
+        begin("exec target sleep 1000");
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker top target | grep -q 'sleep 1000$'") == 0);
+        expect(0, "", "", "kill -KILL " BRIDGE "; kill -KILL " CARRIER);
+        check_end("125\n",
+                  "*the connection to root@far broke: what became of the process is not known\n");
+        container_remove(path);
+}
+
+/* What nobody sees start is not there afterwards; a client that is killed takes its ssh with it. */
+static void test_between(void) {
+        static const char real[] = "ssh/bin/mydocker";
+
+        expect(0, "", "",
+               "printf '#!/bin/sh\nwhile [ -e %%s/hold ]; do sleep 0.05; done; exec %%s \"$@\"\n' $PWD"
+               " $(command -v mydocker) > %s; chmod 0755 %s; touch hold",
+               real, real);
+        begin("run --name c busybox sleep 1000");
+        WAIT_UNTIL(shell(NULL, NULL, "[ -n \"" CARRIER "\" ]") == 0);
+        expect(0, "created\n", "", "mydocker ps -a --filter name=c --format '{{.State}}'");
+        expect(0, "", "", "while kill -TERM $(cat client) 2> /dev/null; do sleep 0.1; done");
+        check_end("143\n", NULL);
+        bus_wait_property(NULL, "ContainersCount", "0");
+
+        begin("run --name c busybox sleep 1000");
+        WAIT_UNTIL(shell(NULL, NULL, "[ -n \"" CARRIER "\" ]") == 0);
+        expect(0, "", "",
+               "ssh=" CARRIER
+               "; kill -KILL $(cat client); while kill -0 $ssh 2> /dev/null; do sleep 0.05; done");
+        check_end("137\n", NULL);
+        expect(0, "c\n", "", "mydocker rm -f c; rm hold");
+        expect(0, "", "", "rm %s", real);
+}
+
 int main(int argc, char *argv[]) {
         bool made;
         int status;
@@ -141,6 +210,8 @@ int main(int argc, char *argv[]) {
         harness_add("/ssh/interrupt", test_interrupt);
         harness_add("/ssh/terminal", test_terminal);
         harness_add("/ssh/exec", test_exec);
+        harness_add("/ssh/broken", test_broken);
+        harness_add("/ssh/between", test_between);
         status = harness_run();
         expect(0, "", "", "rm -r ssh");
         if (made)

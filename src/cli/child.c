@@ -1,45 +1,62 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/child.h"
 
+#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
-                   const ChildFd *fds, const sigset_t *blocked) {
-        sigset_t defaults;
-        int r = 0;
+#include "shared/error.h"
+#include "shared/fd.h"
 
-        sigemptyset(&defaults);
-        sigaddset(&defaults, SIGPIPE);
-        r = posix_spawnattr_setsigmask(attributes, blocked);
-        if (r == 0)
-                r = posix_spawnattr_setsigdefault(attributes, &defaults);
-        if (r == 0)
-                r = posix_spawnattr_setflags(attributes,
-                                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        for (; r == 0 && fds->fd >= 0; fds++)
-                r = posix_spawn_file_actions_adddup2(actions, fds->fd, fds->as);
-        return r;
+/* In the child: takes its descriptors and signals. Return: only a failure. */
+static int become(char *const *argv, const ChildFd *fds, const sigset_t *blocked, pid_t parent) {
+        /* Also of what cannot be caught: nobody is left to read what it writes. */
+        if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+                return -errno;
+        if (getppid() != parent)
+                return -ESRCH;
+        signal(SIGPIPE, SIG_DFL);
+        if (sigprocmask(SIG_SETMASK, blocked, NULL) < 0)
+                return -errno;
+        for (; fds->fd >= 0; fds++)
+                if (fds->fd == fds->as ? fcntl(fds->fd, F_SETFD, 0) < 0 :
+                                         dup2(fds->fd, fds->as) < 0)
+                        return -errno;
+        execvp(argv[0], argv);
+        return -errno;
 }
 
 int child_start_masked(char *const *argv, const ChildFd *fds, const sigset_t *blocked, pid_t *ret) {
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        int r;
+        pid_t parent = getpid(), pid;
+        int report[2], failure;
+        ssize_t n;
 
-        r = posix_spawn_file_actions_init(&actions);
-        if (r != 0)
-                return -r;
-        r = posix_spawnattr_init(&attributes);
-        if (r == 0) {
-                r = prepare(&actions, &attributes, fds, blocked);
-                if (r == 0)
-                        r = posix_spawnp(ret, argv[0], &actions, &attributes, argv, environ);
-                posix_spawnattr_destroy(&attributes);
+        if (pipe2(report, O_CLOEXEC) < 0)
+                return -errno;
+        pid = fork();
+        if (pid < 0) {
+                failure = -errno;
+                fd_close_many(report, 2);
+                return failure;
         }
-        posix_spawn_file_actions_destroy(&actions);
-        return -r;
+        if (pid == 0) {
+                failure = become(argv, fds, blocked, parent);
+                (void)!write(report[1], &failure, sizeof(failure));
+                _exit(127);
+        }
+        safe_close(report[1]);
+        do
+                n = read(report[0], &failure, sizeof(failure));
+        while (n < 0 && errno == EINTR);
+        safe_close(report[0]);
+        if (n == sizeof(failure)) {
+                (void)child_wait(pid);
+                return failure;
+        }
+        *ret = pid;
+        return 0;
 }
 
 int child_start(char *const *argv, const ChildFd *fds, pid_t *ret) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Programs that do a part of a verb's work, with the user's own rights: tar(1), skopeo(1). */
+/* Programs that do a part of a verb's work, with the user's own rights: tar(1), skopeo(1), ssh(1). They end with us. */
 
 #include <signal.h>
 #include <sys/types.h>

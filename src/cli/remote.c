@@ -91,19 +91,19 @@ static int report_ssh(const Client *client, int r) {
                               report_errno(client, r, "cannot run ssh");
 }
 
-/* With `shielded`, what a terminal sends to all that run there is for us alone to deal with. Return: 0 or a negative errno. */
+/* Return: 0 or a negative errno. */
 static int start_ssh(const Client *client, const char *command, int input, int output,
-                     bool shielded, pid_t *ret) {
+                     RemoteKind kind, pid_t *ret) {
         const ChildFd fds[] = {{input, STDIN_FILENO}, {output, STDOUT_FILENO}, {-1, 0}};
         _cleanup_strv_free_ char **argv = NULL;
         sigset_t blocked;
 
         sigemptyset(&blocked);
-        if (shielded) {
+        if (kind == REMOTE_SHIELDED) {
                 sigaddset(&blocked, SIGINT);
                 sigaddset(&blocked, SIGQUIT);
         }
-        TRY(make_argv(client, command, false, &argv));
+        TRY(make_argv(client, command, kind == REMOTE_TERMINAL, &argv));
         return child_start_masked(argv, fds, &blocked, ret);
 }
 
@@ -113,7 +113,7 @@ int remote_open_bus(Client *client, sd_bus **ret, pid_t *ssh) {
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
-        r = start_ssh(client, "systemd-stdio-bridge", fds[1], fds[1], true, ssh);
+        r = start_ssh(client, "systemd-stdio-bridge", fds[1], fds[1], REMOTE_SHIELDED, ssh);
         close(fds[1]);
         if (r >= 0)
                 r = sd_bus_new(&bus);
@@ -137,10 +137,10 @@ int remote_open_bus(Client *client, sd_bus **ret, pid_t *ssh) {
         return r;
 }
 
-int remote_start(Client *client, char *const *words, int input, int output, bool shielded,
+int remote_start(Client *client, char *const *words, int input, int output, RemoteKind kind,
                  pid_t *ret) {
         _cleanup_free_ char *command = make_command(client, words);
-        int r = start_ssh(client, command, input, output, shielded, ret);
+        int r = start_ssh(client, command, input, output, kind, ret);
 
         return r < 0 ? report_ssh(client, r) : 0;
 }
@@ -151,7 +151,7 @@ int remote_start_reading(Client *client, char *const *words, int *ret_fd, pid_t 
 
         if (null_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
                 return report_errno(client, errno, "cannot make a pipe");
-        r = remote_start(client, words, null_fd, fds[1], false, ret);
+        r = remote_start(client, words, null_fd, fds[1], REMOTE_PLAIN, ret);
         close(fds[1]);
         if (r == 0)
                 *ret_fd = fds[0];

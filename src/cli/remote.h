@@ -15,9 +15,14 @@ int remote_open_bus(Client *client, sd_bus **ret, pid_t *ssh);
 /* Appends words of the command line there, up to a NULL. Return: 0 or -ENOMEM. */
 int remote_add(char ***words, ...) __attribute__((sentinel));
 
-/* Starts "mydocker WORDS…" on client->host with these descriptors as standard input and output; standard error is ours.
- * With `shielded` the terminal's SIGINT and SIGQUIT do not end it. */
-int remote_start(Client *client, char *const *words, int input, int output, bool shielded,
+typedef enum RemoteKind {
+        REMOTE_PLAIN,
+        REMOTE_SHIELDED, /* a terminal's SIGINT and SIGQUIT do not end it */
+        REMOTE_TERMINAL, /* with a terminal there in the place of ours */
+} RemoteKind;
+
+/* Starts "mydocker WORDS…" on client->host with these descriptors as standard input and output; standard error is ours. */
+int remote_start(Client *client, char *const *words, int input, int output, RemoteKind kind,
                  pid_t *ret);
 
 /* The same with an empty standard input, and its output to be read from *ret_fd. */

@@ -77,7 +77,7 @@ static int start_there(Client *client, Transfer *t, bool in) {
                 return remote_start_reading(client, words, &t->fd, &t->ssh);
         if (pipe2(fds, O_CLOEXEC) < 0)
                 return report_errno(client, errno, "cannot make a pipe");
-        r = remote_start(client, words, fds[0], STDOUT_FILENO, false, &t->ssh);
+        r = remote_start(client, words, fds[0], STDOUT_FILENO, REMOTE_PLAIN, &t->ssh);
         close(fds[0]);
         t->fd = fds[1];
         return r;

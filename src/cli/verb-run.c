@@ -137,10 +137,17 @@ static int run_remotely(Client *client, char **operands) {
         _cleanup_message_ sd_bus_message *call = NULL;
         _cleanup_strv_free_ char **words = NULL;
         _cleanup_free_ char *path = NULL;
-        RemoteSession session = {
-                .signal_proxy = signal_proxy, .input = o->interactive, .tty = o->tty};
+        RemoteSession session = {.starts = true,
+                                 .created = true,
+                                 .signal_proxy = signal_proxy,
+                                 .input = o->interactive,
+                                 .tty = o->tty};
+        sigset_t signals;
         int r = new_create_call(client, operands, &call);
 
+        /* What comes from now on the session deals with, which knows what to do with the container. */
+        if (r == 0)
+                r = block_signals(client, &signals);
         if (r == 0)
                 r = container_options_send(client, call, operands, &path);
         if (r != 0)

@@ -36,6 +36,7 @@ static int start_remotely(Client *client, const char *path, const char *operand)
         int r = container_get(client, path, operand, &container);
 
         remote.tty = container.tty;
+        remote.starts = r == 0 && !container_is_running(&container);
         container_done(&container);
         if (r != 0)
                 return r;
