@@ -5,9 +5,6 @@
 
 #include "harness.h"
 
-#include <glib/gstdio.h>
-#include <sys/stat.h>
-
 #define HEX64 "????????????????????????????????????????????????????????????????"
 
 static void test_diff(void) {
@@ -248,15 +245,7 @@ static void test_races(void) {
 
 /* On a volume of a user's own the container's root is that user, also for copies and also while it does not run. */
 static void test_volume_of_a_user(void) {
-        g_autofree char *rule = g_build_filename(sandbox_dir(), "rules/50-test.rules", NULL);
-
-        g_assert_true(g_file_set_contents(
-                rule,
-                "polkit.addRule(function(action, subject) {\n"
-                "        if (subject.user == 'nobody' && action.id == 'org.mydocker.container.run')\n"
-                "                return polkit.Result.YES;\n});\n",
-                -1, NULL));
-        g_assert_cmpint(g_chmod(rule, 0644), ==, 0);
+        rule_set("subject.user == 'nobody' && action.id == 'org.mydocker.container.run'");
         expect(0, "", "",
                "mkdir own mine; cp /bin/true own/suid; chmod 4755 own/suid; echo secret > mine/root; chmod 600 mine/root;"
                " chown 65534:65534 mine; chown 65534:65534 own own/suid; chmod 4755 own/suid");
@@ -274,7 +263,7 @@ static void test_volume_of_a_user(void) {
         }
         expect(0, "c\n", "", AS_NOBODY "mydocker rm -f c");
         expect(0, "", "", "rm -r own mine");
-        g_assert_cmpint(g_unlink(rule), ==, 0);
+        rule_clear();
 }
 
 int main(int argc, char *argv[]) {
