@@ -46,6 +46,11 @@ Op *op_new(Soak *s, Client *client, const Call *call, Container *container) {
         return op;
 }
 
+void op_writes(Op *op, Register *of, const char *value) {
+        op->of = of;
+        op->write = register_write(of, value);
+}
+
 static bool is_one_of(const char *name, const char *names) {
         g_auto(GStrv) words = g_strsplit(names ?: "", " ", -1);
 
@@ -115,6 +120,8 @@ static void op_failed(Op *op, const char *name, const char *message) {
         if (is_sure) {
                 if (op->write)
                         write_failed(op->of, op->write);
+                if (op->meanwhile)
+                        write_failed(op->of, op->meanwhile);
                 if (op->creation)
                         g_ptr_array_remove(op->soak->creations, op->creation);
         }
@@ -127,6 +134,8 @@ static void op_succeeded(Op *op) {
                            op->container ? op->container->path : "-", op->client->uid);
         if (op->write)
                 write_happened(op->write);
+        if (op->meanwhile)
+                write_failed(op->of, op->meanwhile);
         if (op->removal && op->container)
                 op->container->is_gone = true;
         if (op->removal && op->image)

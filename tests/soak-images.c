@@ -43,8 +43,7 @@ void operate_commit(Soak *s, Client *client, Container *c) {
         g_autofree char *name = random_image_name(s);
         Op *op = op_new(s, client, &call, c);
 
-        op->of = model_name(s, name);
-        op->write = register_write(op->of, "*");
+        op_writes(op, model_name(s, name), "*");
         op->ended = on_image;
         op_issue(op, c->path,
                  g_variant_new_parsed(
@@ -63,8 +62,7 @@ void operate_import(Soak *s, Client *client, Container *unused) {
 
         g_unix_fd_list_append(fds, fd, NULL);
         close(fd);
-        op->of = model_name(s, name);
-        op->write = register_write(op->of, "*");
+        op_writes(op, model_name(s, name), "*");
         op->contents = g_strsplit("small", " ", 0);
         op->ended = on_image;
         op_issue(op, NULL,
@@ -73,42 +71,38 @@ void operate_import(Soak *s, Client *client, Container *unused) {
                  fds);
 }
 
-/* Not the first one, which everything is made of. */
-static Image *random_other_image(Soak *s) {
-        return s->images->len < 2 ?
-                       NULL :
-                       g_ptr_array_index(s->images, 1 + soak_random(s, s->images->len - 1));
+/* A call to an image, but not the first one, which everything is made of. Return: NULL if there is no other. */
+static Op *op_new_for_image(Soak *s, Client *client, const Call *call) {
+        Op *op;
+
+        if (s->images->len < 2)
+                return NULL;
+        op = op_new(s, client, call, NULL);
+        op->image = g_ptr_array_index(s->images, 1 + soak_random(s, s->images->len - 1));
+        return op;
 }
 
 void operate_tag(Soak *s, Client *client, Container *unused) {
         static const Call call = {"Tag", "ImageExists", "org.mydocker.image.import", true};
         g_autofree char *name = random_image_name(s);
-        Image *image = random_other_image(s);
-        Op *op;
+        Op *op = op_new_for_image(s, client, &call);
 
-        if (!image)
+        if (!op)
                 return;
-        op = op_new(s, client, &call, NULL);
-        op->image = image;
-        op->of = model_name(s, name);
-        op->write = register_write(op->of, image->path);
-        op_issue(op, image->path,
+        op_writes(op, model_name(s, name), op->image->path);
+        op_issue(op, op->image->path,
                  g_variant_new_parsed("(%s, {'replace': <%b>})", name, soak_chance(s, 60)), NULL);
 }
 
 void operate_untag(Soak *s, Client *client, Container *unused) {
         static const Call call = {"Untag", "NoSuchImage", "org.mydocker.image.remove", true};
         g_autofree char *name = random_image_name(s);
-        Image *image = random_other_image(s);
-        Op *op;
+        Op *op = op_new_for_image(s, client, &call);
 
-        if (!image)
+        if (!op)
                 return;
-        op = op_new(s, client, &call, NULL);
-        op->image = image;
-        op->of = model_name(s, name);
-        op->write = register_write(op->of, "");
-        op_issue(op, image->path, g_variant_new_parsed("(%s, @a{sv} {})", name), NULL);
+        op_writes(op, model_name(s, name), "");
+        op_issue(op, op->image->path, g_variant_new_parsed("(%s, @a{sv} {})", name), NULL);
 }
 
 /* Names that it has may go with it. */
@@ -124,17 +118,14 @@ static void names_may_go(Soak *s, const char *path) {
 
 void operate_remove_image(Soak *s, Client *client, Container *unused) {
         static const Call call = {"Remove", "ImageInUse", "org.mydocker.image.remove", true};
-        Image *image = random_other_image(s);
-        Op *op;
+        Op *op = op_new_for_image(s, client, &call);
 
-        if (!image)
+        if (!op)
                 return;
-        op = op_new(s, client, &call, NULL);
-        op->image = image;
         op->removal = true;
-        names_may_go(s, image->path);
-        op_issue(op, image->path, g_variant_new_parsed("({'force': <%b>},)", soak_chance(s, 30)),
-                 NULL);
+        names_may_go(s, op->image->path);
+        op_issue(op, op->image->path,
+                 g_variant_new_parsed("({'force': <%b>},)", soak_chance(s, 30)), NULL);
 }
 
 void operate_save(Soak *s, Client *client, Container *unused) {

@@ -114,8 +114,7 @@ static void lifecycle(Soak *s, Client *client, Container *c, const Call *call, c
 
         c->disturbed = true;
         if (value) {
-                op->of = &c->state;
-                op->write = register_write(&c->state, value);
+                op_writes(op, &c->state, value);
         }
         op_issue(op, c->path, arguments, NULL);
 }
@@ -174,8 +173,7 @@ static void rename_it(Soak *s, Client *client, Container *c) {
         g_autofree char *name = random_name(s);
         Op *op = op_new(s, client, &call, c);
 
-        op->of = &c->name;
-        op->write = register_write(&c->name, name);
+        op_writes(op, &c->name, name);
         op_issue(op, c->path, g_variant_new_parsed("(%s, @a{sv} {})", name), NULL);
 }
 
@@ -187,15 +185,13 @@ static void update(Soak *s, Client *client, Container *c) {
         if (c->kind == LASTING && !c->auto_remove && soak_chance(s, 50)) {
                 const char *policy = policies[soak_random(s, 4)];
 
-                op->of = &c->policy;
-                op->write = register_write(&c->policy, policy);
+                op_writes(op, &c->policy, policy);
                 op_issue(op, c->path, g_variant_new_parsed("({'restart': <%s>},)", policy), NULL);
         } else {
                 guint64 memory = (32 + soak_random(s, 32)) * 1024UL * 1024;
                 g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, memory);
 
-                op->of = &c->memory;
-                op->write = register_write(&c->memory, text);
+                op_writes(op, &c->memory, text);
                 op_issue(op, c->path, g_variant_new_parsed("({'memory': <%t>},)", memory), NULL);
         }
 }
@@ -224,8 +220,7 @@ static void write_by_exec(Soak *s, Client *client, Container *c) {
         command = g_strdup_printf(in_volume ? "echo %s > /v/.%s.$$ && mv /v/.%s.$$ /v/%s" :
                                               "echo %s > /.soak.$$ && mv /.soak.$$ /soak",
                                   value, id, id, id);
-        op->of = in_volume ? &c->volume : &c->content;
-        op->write = register_write(op->of, value);
+        op_writes(op, in_volume ? &c->volume : &c->content, value);
         op->answered = on_written;
         op_issue(op, c->path, g_variant_new_parsed("(['sh', '-c', %s], @a{sv} {})", command), NULL);
 }
@@ -267,8 +262,9 @@ static void write_by_copy(Soak *s, Client *client, Container *c) {
         Op *op = op_new(s, client, &call, c);
 
         op->text = new_value(s);
-        op->of = &c->content;
-        op->write = register_write(op->of, op->text);
+        op_writes(op, &c->content, op->text);
+        /* The file of before goes first. */
+        op->meanwhile = register_write(op->of, "");
         op->answered = on_copy_in;
         op_issue(op, c->path, g_variant_new_parsed("('/', @a{sv} {})"), NULL);
 }

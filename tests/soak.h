@@ -139,6 +139,7 @@ struct Op {
         Creation *creation;
         Register *of;
         Write *write;
+        Write *meanwhile; /* what is there while it is written, or when that was broken off */
         char *text;
         char **contents;
         guint64 begin;
@@ -151,6 +152,8 @@ struct Op {
 Client *client_new(uid_t uid);
 Client *client_free(Client *client);
 Op *op_new(Soak *s, Client *client, const Call *call, Container *container);
+/* If it happens it writes that. */
+void op_writes(Op *op, Register *of, const char *value);
 /* The arguments are taken over if they float. */
 void op_issue(Op *op, const char *path, GVariant *arguments, GUnixFDList *fds);
 /* Ends of jobs that nobody will hear of any more. */
