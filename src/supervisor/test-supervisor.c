@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "supervisor/test-client.h"
 
@@ -437,6 +438,41 @@ static void test_adoption(int signo) {
         CHECK(next > 20);
 }
 
+/* The record of a container that runs couldn't be removed when it ended. The next supervisor removes it; how it ended is
+ * known as long as that record is there, which the daemon takes. */
+static void test_record_left(bool taken) {
+        _cleanup_(container_spec_freep) ContainerSpec *spec = client_spec("read -r line; exit 7");
+        char running[256], aside[sizeof(running) + 1], exited[256];
+        _cleanup_json_ Json *json = NULL;
+        Reply reply;
+        Event event;
+
+        spec->process.streams[0] = STREAM_PIPE;
+        client_run(spec);
+        snprintf(running, sizeof(running), "%s/run/state/%s.json", test_dir, spec->id);
+        snprintf(aside, sizeof(aside), "%s_", running);
+        snprintf(exited, sizeof(exited), "%s/run/exits/%s.json", test_dir, spec->id);
+        CHECK_INT(rename(running, aside), 0);
+        CHECK_INT(mkdir(running, 0700), 0);
+        reply = client_do(REQUEST_ATTACH, spec->id);
+        CHECK_INT(write(client_fds[0], "\n", 1), 1);
+        fd_close_many(client_fds, client_n_fds);
+        reply_done(&reply);
+        CHECK_INT(client_exit(spec->id, 0).status, 7);
+        CHECK_INT(rmdir(running), 0);
+        CHECK_INT(rename(aside, running), 0);
+        if (taken)
+                CHECK_INT(unlink(exited), 0);
+
+        client_stop_supervisor(SIGKILL);
+        client_start_supervisor();
+        CHECK(access(running, F_OK) < 0);
+        CHECK_INT(json_read_file_at(AT_FDCWD, exited, 65536, &json), 0);
+        CHECK_INT(event_decode(json, &event), 0);
+        CHECK_INT(event.status, taken ? -1 : 7);
+        CHECK_INT(unlink(exited), 0);
+}
+
 int main(int argc, char **argv) {
         if (argc < 2 || !client_prepare(argv[1]))
                 return 77;
@@ -452,6 +488,8 @@ int main(int argc, char **argv) {
         test_refused();
         test_adoption(SIGTERM);
         test_adoption(SIGKILL);
+        test_record_left(false);
+        test_record_left(true);
         client_stop_supervisor(SIGTERM);
         client_clean_up();
         return 0;
