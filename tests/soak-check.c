@@ -235,6 +235,9 @@ static void check_state(Soak *s, Container *c, const char *state) {
         if (c->kind == LASTING && policy_can_start(s, c) &&
             (s->daemon_died || !is_stopped(&c->state)))
                 register_settle(&c->state, value);
+        /* Without descriptors for its libraries the program that takes the supervisor's place dies. */
+        if (c->hangs_up && g_str_equal(value, "down") && (s->supervisor_died || s->scarce))
+                register_settle(&c->state, value);
         if (c->kind == LASTING)
                 check_register(c->path, "state", &c->state, value);
         register_settle(&c->state, value);
@@ -274,6 +277,7 @@ static void check_container(Soak *s, const char *path, GVariant *interfaces) {
         g_autofree char *state = property(interfaces, CONTAINER, "State");
         g_autofree char *policy = property(interfaces, CONTAINER, "RestartPolicy");
         g_autofree char *memory = property(interfaces, CONTAINER, "MemoryLimit");
+        bool failed;
 
         if (!c) {
                 test_fails("nobody has made %s, %s", path, name);
@@ -283,6 +287,7 @@ static void check_container(Soak *s, const char *path, GVariant *interfaces) {
                 test_fails("%s, %s, was removed and is there", path, name);
                 c->is_gone = false;
         }
+        failed = g_test_failed();
         check_register(path, "name", &c->name, name);
         check_exit(s, c, interfaces, state);
         check_log(s, c, state);
@@ -296,6 +301,10 @@ static void check_container(Soak *s, const char *path, GVariant *interfaces) {
                 g_autofree char *content = read_in_container(c, "soak");
 
                 check_register(path, "its file", &c->content, content);
+        }
+        if (!failed && g_test_failed()) {
+                report_container(c);
+                report_service();
         }
         c->may_go = c->auto_remove;
         c->disturbed = c->kind == LASTING || s->supervisor_died || c->disturbed;

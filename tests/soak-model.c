@@ -156,6 +156,7 @@ Container *model_add_container(Soak *s, const Creation *creation, const char *pa
         c->auto_remove = creation->auto_remove;
         c->may_go = creation->auto_remove || is_pruning(s);
         c->has_volume = creation->has_volume;
+        c->hangs_up = creation->hangs_up;
         register_init(&c->name, creation->name);
         register_init(&c->policy, creation->policy);
         register_init(&c->memory, creation->memory);

@@ -72,6 +72,7 @@ static void create(Soak *s, Client *client, Container *unused) {
         g_autofree char *name = random_name(s), *volumes = g_canonicalize_filename("volume", NULL);
         Creation *creation = creation_new(name, client->uid, kind);
         GVariantBuilder options;
+        bool has_init;
 
         g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
         g_variant_builder_add(&options, "{sv}", "name", g_variant_new_string(name));
@@ -91,10 +92,13 @@ static void create(Soak *s, Client *client, Container *unused) {
                 g_free(creation->memory);
                 creation->memory = g_strdup_printf("%d", 16 << 20);
         }
-        if (soak_chance(s, 20))
+        has_init = soak_chance(s, 20);
+        if (has_init)
                 g_variant_builder_add(&options, "{sv}", "init", g_variant_new_boolean(TRUE));
-        if (soak_chance(s, 20) && kind == LASTING)
+        if (soak_chance(s, 20) && kind == LASTING) {
                 g_variant_builder_add(&options, "{sv}", "tty", g_variant_new_boolean(TRUE));
+                creation->hangs_up = has_init;
+        }
         g_ptr_array_add(s->creations, creation);
         op->creation = creation;
         op->image = image;

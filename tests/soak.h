@@ -61,6 +61,7 @@ typedef struct Container {
         uid_t owner;
         ContainerKind kind;
         bool auto_remove, has_volume;
+        bool hangs_up; /* ends with its terminal, and that with the supervisor: the first process ignores it, but not init's */
         bool may_go, is_gone; /* somebody has asked to remove it; has been told that it was */
         bool disturbed;       /* how it ends is not known */
         bool log_checked;
@@ -78,7 +79,7 @@ typedef struct Creation {
         char *name;
         uid_t owner;
         ContainerKind kind;
-        bool auto_remove, has_volume;
+        bool auto_remove, has_volume, hangs_up;
         char *policy, *memory, **contents;
 } Creation;
 
