@@ -247,6 +247,12 @@ static void test_stopped(void) {
         daemon_start();
 }
 
+static void lift_limit(pid_t pid) {
+        expect(0, "", "",
+               "prlimit --pid %d --nofile=$(prlimit --pid %d --nofile --noheadings -o HARD):", pid,
+               pid);
+}
+
 /* A supervisor that cannot do it now is asked again. */
 static void test_killed_later(void) {
         g_autofree char *path = container_run(NULL, "sleep 1000");
@@ -259,11 +265,25 @@ static void test_killed_later(void) {
         expect(0, "", "", "prlimit --pid %d --nofile=3:", supervisor);
         ask(&killed, path, "Kill", "(9, @a{sv} {})");
         processes = bus_try(NULL, NULL, NULL, NULL, path, "GetProcesses", "(@a{sv} {},)");
-        expect(0, "", "",
-               "prlimit --pid %d --nofile=$(prlimit --pid %d --nofile --noheadings -o HARD):",
-               supervisor, supervisor);
+        lift_limit(supervisor);
         check_answer(&killed, NULL);
         bus_check_property(path, "State", "'exited'");
+        container_remove(path);
+}
+
+/* The daemon has just one descriptor more, and a copy of it is what goes to the caller. */
+static void test_unanswered(void) {
+        g_autofree char *path = container_run("{'tty': <true>}", "sleep 1000");
+        pid_t daemon = daemon_pid();
+        Answer attached;
+
+        expect(0, "", "",
+               "n=0; while [ -e /proc/%d/fd/$n ]; do n=$((n+1)); done;"
+               " prlimit --pid %d --nofile=$((n+1)):",
+               daemon, daemon);
+        ask(&attached, path, "Attach", "(@a{sv} {},)");
+        check_answer(&attached, ERROR_MYDOCKER("RuntimeFailed"));
+        lift_limit(daemon);
         container_remove(path);
 }
 
@@ -283,5 +303,6 @@ int main(int argc, char *argv[]) {
         harness_add("/races/removed-first", test_removed_first);
         harness_add("/races/stopped", test_stopped);
         harness_add("/races/killed-later", test_killed_later);
+        harness_add("/races/unanswered", test_unanswered);
         return harness_run();
 }

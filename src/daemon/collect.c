@@ -107,8 +107,7 @@ static void on_exit_of(Process *p, void *userdata) {
                             "The process wrote more than %d bytes", COLLECT_MAX);
         } else {
                 r = answer(collect, p->status);
-                if (r < 0)
-                        log_errno(LOG_WARNING, r, "Cannot reply to ExecCollect");
+                reply_check(collect->message, r);
         }
         collect_free(collect);
 }

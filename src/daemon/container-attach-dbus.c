@@ -46,8 +46,7 @@ static void on_attached(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                 return;
         }
         r = reply_streams(call->message, reply->streams, fds, n_fds);
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot reply to Attach");
+        reply_check(call->message, r);
 }
 
 static int attach_running(Container *c, sd_bus_message *message, const AttachOptions *o,

@@ -99,8 +99,7 @@ static void answer(Copy *copy) {
 
         r = copy->job ? sd_bus_reply_method_return(message, "ho", copy->ours, copy->job->path) :
                         sd_bus_reply_method_return(message, "h", copy->ours);
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot reply to %s", sd_bus_message_get_member(message));
+        reply_check(message, r);
         copy->ours = safe_close(copy->ours);
 }
 

@@ -95,8 +95,7 @@ static void on_exec(Process *p, const Error *error, char *const *streams, int *f
         p->creator = strdup(sd_bus_message_get_sender(call->message));
         process_announce(p);
         r = reply_process(call->message, p, streams, fds, n_fds);
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot reply to Exec");
+        reply_check(call->message, r);
 }
 
 /* What Exec and ExecCollect have in common. */

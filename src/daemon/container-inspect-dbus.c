@@ -42,8 +42,7 @@ static void on_stats(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                 return;
         }
         r = reply_stats(call->message, &reply->stats);
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot reply to GetStats");
+        reply_check(call->message, r);
 }
 
 static int ask(Container *c, sd_bus_message *message, RequestType type, SupervisorCallback callback,
@@ -126,8 +125,7 @@ static void on_listed(void *argument) {
         _cleanup_(listing_freep) Listing *listing = argument;
         int r = reply_processes(listing);
 
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot reply to GetProcesses");
+        reply_check(listing->call->message, r);
 }
 
 static void on_pids(Reply *reply, int *fds, size_t n_fds, void *userdata) {

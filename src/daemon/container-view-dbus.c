@@ -28,8 +28,7 @@ static void on_mounted(Reply *reply, int *fds, size_t n_fds, void *userdata) {
                 reply_failure(call->message, &reply->error);
         } else {
                 r = reply_path(c, call->message);
-                if (r < 0)
-                        log_errno(LOG_WARNING, r, "Cannot reply to Mount");
+                reply_check(call->message, r);
         }
         container_busy_end(c);
 }

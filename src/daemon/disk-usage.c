@@ -96,8 +96,7 @@ static void on_sizes(const Error *error, const uint64_t *sizes, void *userdata) 
                         continue;
                 }
                 r = answer(usage, usage->calls[i], sizes);
-                if (r < 0)
-                        log_errno(LOG_WARNING, r, "Cannot reply to GetDiskUsage");
+                reply_check(usage->calls[i], r);
         }
         usage_free(usage);
 }

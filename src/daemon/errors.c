@@ -109,3 +109,13 @@ int bus_failure(sd_bus_error *ret, int number, const char *what) {
         error_set(&e, number, "daemon", "%s", what);
         return error_to_bus(&e, ret);
 }
+
+void reply_check(sd_bus_message *message, int r) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        if (r >= 0)
+                return;
+        log_errno(LOG_WARNING, r, "Cannot reply to %s", sd_bus_message_get_member(message));
+        bus_failure(&error, r, "cannot reply");
+        reply_bus_error(message, &error);
+}

@@ -53,5 +53,9 @@ void reply_failure(sd_bus_message *message, const Error *e);
 void reply_error(sd_bus_message *message, const char *name, const char *format, ...) _printf_(3, 4);
 void reply_bus_error(sd_bus_message *message, const sd_bus_error *error);
 
+/* After an attempt to reply, which gave `r`. One that failed, for want of descriptors for instance, is logged, and the call
+ * answered with an error: nobody shall wait for ever. */
+void reply_check(sd_bus_message *message, int r);
+
 /* A local failure of a function that gives an errno only. Return: a negative errno. */
 int bus_failure(sd_bus_error *ret, int number, const char *what);

@@ -72,8 +72,7 @@ static int on_verdict(sd_bus_message *reply, void *userdata, sd_bus_error *ret_e
         if (--p->n_pending > 0)
                 return 0;
         r = answer(p);
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot reply to GetPermissions");
+        reply_check(p->message, r);
         permissions_free(p);
         return 0;
 }

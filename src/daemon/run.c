@@ -166,10 +166,7 @@ static int prepare(Manager *m, sd_bus_message *message, bool create, Container *
 }
 
 static void reply_path(sd_bus_message *message, const char *path) {
-        int r = sd_bus_reply_method_return(message, "o", path);
-
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Cannot reply to %s", sd_bus_message_get_member(message));
+        reply_check(message, sd_bus_reply_method_return(message, "o", path));
 }
 
 static void on_run(Container *c, const Error *error, void *userdata) {

@@ -89,8 +89,7 @@ void waiters_answer(Container *c, const struct Process *p, unsigned conditions, 
                     !(waiter->condition & conditions))
                         continue;
                 r = sd_bus_reply_method_return(waiter->message, "i", status);
-                if (r < 0)
-                        log_errno(LOG_WARNING, r, "Cannot reply to Wait");
+                reply_check(waiter->message, r);
                 waiter_free(waiter);
         }
 }
