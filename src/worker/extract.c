@@ -15,6 +15,7 @@
 #include "worker/whiteout.h"
 #include "worker/xattr.h"
 
+#define MAKE_TRIES 16
 #define WHITEOUT ".wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
 #define WHITEOUT_META ".wh..wh."
@@ -259,7 +260,8 @@ static int add_file(Extractor *x, const char *name, Reader *reader, struct archi
         if (size < 0 || (uint64_t)size > EXTRACT_BYTES_MAX)
                 return refuse(x, "it is too large", e);
         fd = FAULT("extract.file") < 0 ? -1 : openat(dir->fd, name, flags, m->mode & 0777);
-        if (fd < 0 && errno == EEXIST) {
+        /* Processes of the container may put one there again and again. */
+        for (unsigned i = 0; i < MAKE_TRIES && fd < 0 && errno == EEXIST; i++) {
                 TRY(make_room(x, name, false, e));
                 fd = openat(dir->fd, name, flags, m->mode & 0777);
         }
