@@ -18,6 +18,9 @@ typedef enum Controller {
         _CONTROLLER_MAX,
 } Controller;
 
+/* One for each controller, and two in which systemd tracks processes. */
+#define HIERARCHIES_MAX (_CONTROLLER_MAX + 2)
+
 typedef struct CgroupBackend {
         unsigned version;
         /* Makes the parent in each hierarchy ready for children. */
@@ -40,10 +43,11 @@ struct CgroupTree {
         const CgroupBackend *backend;
         char *parent;
         /* The mounted hierarchies' roots and the parents in them; one for v2. */
-        int roots[_CONTROLLER_MAX];
-        int parents[_CONTROLLER_MAX];
+        int roots[HIERARCHIES_MAX];
+        int parents[HIERARCHIES_MAX];
         size_t n;
-        int lock; /* on the first parent; belongs to this descriptor */
+        int unified; /* v1: the index of a unified hierarchy beside the others, or -1 */
+        int lock;    /* on the first parent; belongs to this descriptor */
         /* The index of the hierarchy which has a controller, -1 where there is none. */
         int of[_CONTROLLER_MAX];
 };

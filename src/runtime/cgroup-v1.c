@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* Control groups of the first version: a hierarchy for each controller (or a few), each with its
- * own directory for a container. */
+ * own directory for a container. Where systemd runs, it also has one in those by which systemd
+ * tracks processes, which have no controllers. */
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -78,15 +79,19 @@ static int v1_open(Cgroup *cgroup, Error *e) {
 }
 
 static int v1_join(Cgroup *cgroup, pid_t pid, Error *e) {
+        const CgroupTree *tree = cgroup->tree;
         char path[ID_LENGTH + sizeof("/cgroup.procs")], text[16];
 
-        /* When a thread moves itself, alone, the kernel needs no lock against the ends of others,
-         * and so no grace period. */
-        snprintf(path, sizeof(path), "%s/%s", cgroup->id, pid == 0 ? "tasks" : "cgroup.procs");
         snprintf(text, sizeof(text), "%d", (int)pid);
-        for (size_t i = 0; i < cgroup->tree->n; i++) {
-                int r = fd_write_attribute_at(cgroup->tree->parents[i], path, text);
+        for (size_t i = 0; i < tree->n; i++) {
+                /* When a thread moves itself, alone, the kernel needs no lock against the ends of others,
+                 * and so no grace period. */
+                bool thread = pid == 0 && (int)i != tree->unified;
+                int r;
 
+                snprintf(path, sizeof(path), "%s/%s", cgroup->id,
+                         thread ? "tasks" : "cgroup.procs");
+                r = fd_write_attribute_at(tree->parents[i], path, text);
                 if (r < 0)
                         return error_set(e, r, "cgroup", "moving process %d into group %s",
                                          (int)pid, cgroup->path);

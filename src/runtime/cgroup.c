@@ -67,6 +67,15 @@ static bool has_controllers(int root) {
                (strstr(text, "memory") || strstr(text, "pids"));
 }
 
+/* Also a hierarchy without controllers is used where the parent is there already: a service manager made it, and ends
+ * with a unit the processes that it finds there. Return: its index, -1 where it isn't used. */
+static int add_tracking(CgroupTree *tree, int *root) {
+        if (*root < 0 || faccessat(*root, tree->parent + 1, F_OK, 0) < 0)
+                return -1;
+        tree->roots[tree->n] = TAKE_FD(*root);
+        return (int)tree->n++;
+}
+
 static void use_v2(CgroupTree *tree, int root) {
         fd_close_many(tree->roots, tree->n);
         for (size_t i = 0; i < _CONTROLLER_MAX; i++)
@@ -76,9 +85,16 @@ static void use_v2(CgroupTree *tree, int root) {
         tree->n = 1;
 }
 
+/* Opens the first of its kind. Return: 0 or a negative errno. */
+static int open_root(const char *path, int *root, Error *e) {
+        if (*root < 0)
+                *root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return *root < 0 ? error_set(e, errno, "cgroup", "opening %s", path) : 0;
+}
+
 /* One line of mountinfo: … MOUNT-POINT OPTIONS [TAG…] - TYPE SOURCE SUPER-OPTIONS. The unified
- * hierarchy is opened in *unified. */
-static int consider_mount(CgroupTree *tree, char *line, int *unified, Error *e) {
+ * hierarchy and systemd's own are opened in *unified and *systemd. */
+static int consider_mount(CgroupTree *tree, char *line, int *unified, int *systemd, Error *e) {
         char *fields[6], *separator = strstr(line, " - "), *type, *options;
 
         if (!separator)
@@ -94,21 +110,17 @@ static int consider_mount(CgroupTree *tree, char *line, int *unified, Error *e) 
                         return 0;
         }
         unescape(fields[4]);
-        if (startswith(type, "cgroup2 ")) {
-                if (*unified >= 0)
-                        return 0;
-                *unified = open(fields[4], O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (*unified < 0)
-                        return error_set(e, errno, "cgroup", "opening %s", fields[4]);
-                return 0;
-        }
+        if (startswith(type, "cgroup2 "))
+                return open_root(fields[4], unified, e);
+        if (strstr(options, "name=systemd"))
+                return open_root(fields[4], systemd, e);
         return add_v1_hierarchy(tree, fields[4], options + 1, e);
 }
 
 static int find_hierarchies(CgroupTree *tree, Error *e) {
         _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
         _cleanup_free_ char *line = NULL;
-        _cleanup_close_ int unified = -EBADF;
+        _cleanup_close_ int unified = -EBADF, systemd = -EBADF;
         size_t allocated = 0;
         ssize_t n;
 
@@ -117,13 +129,17 @@ static int find_hierarchies(CgroupTree *tree, Error *e) {
         while ((n = getline(&line, &allocated, f)) > 0) {
                 if (line[n - 1] == '\n')
                         line[n - 1] = '\0';
-                TRY(consider_mount(tree, line, &unified, e));
+                TRY(consider_mount(tree, line, &unified, &systemd, e));
         }
         if (ferror(f))
                 return error_set(e, EIO, "cgroup", "reading /proc/self/mountinfo");
         /* A hybrid system has the unified hierarchy too, but without controllers. */
         if (unified >= 0 && (tree->n == 0 || has_controllers(unified)))
                 use_v2(tree, TAKE_FD(unified));
+        else if (tree->n > 0) {
+                tree->unified = add_tracking(tree, &unified);
+                (void)add_tracking(tree, &systemd);
+        }
         if (tree->n == 0)
                 return error_set(e, ENOENT, "cgroup", "no control group hierarchy is mounted");
         return 0;
@@ -148,8 +164,11 @@ static int lock_parent(CgroupTree *tree, int lock, Error *e) {
 static int set_up(CgroupTree *tree, const char *parent, Error *e) {
         tree->backend = &cgroup_backend_v1;
         tree->lock = -EBADF;
+        tree->unified = -1;
+        for (size_t i = 0; i < HIERARCHIES_MAX; i++)
+                tree->roots[i] = tree->parents[i] = -EBADF;
         for (size_t i = 0; i < _CONTROLLER_MAX; i++)
-                tree->roots[i] = tree->parents[i] = tree->of[i] = -EBADF;
+                tree->of[i] = -1;
         if (!path_is_normalized(parent) || streq(parent, "/"))
                 return error_set(e, EINVAL, "cgroup", "\"%s\" can't be the parent group", parent);
         tree->parent = strdup(parent);
@@ -179,8 +198,8 @@ int cgroup_tree_lock(const CgroupTree *tree) {
 CgroupTree *cgroup_tree_free(CgroupTree *tree) {
         if (!tree)
                 return NULL;
-        fd_close_many(tree->roots, _CONTROLLER_MAX);
-        fd_close_many(tree->parents, _CONTROLLER_MAX);
+        fd_close_many(tree->roots, HIERARCHIES_MAX);
+        fd_close_many(tree->parents, HIERARCHIES_MAX);
         safe_close(tree->lock);
         free(tree->parent);
         free(tree);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <mntent.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "runtime/cgroup-backend.h"
@@ -171,6 +173,66 @@ static void test_half_removed(void) {
         remove_group(cgroup);
 }
 
+/* Makes the parent where a systemd that uses version 1 has its units' groups. Return: in how many hierarchies. */
+static size_t make_unit(const char *path) {
+        _cleanup_fclose_ FILE *mounts = fopen("/proc/self/mounts", "re");
+        size_t n = 0;
+
+        CHECK(mounts);
+        for (struct mntent *m; (m = getmntent(mounts));)
+                if (streq(m->mnt_type, "cgroup2") || hasmntopt(m, "name=systemd")) {
+                        _cleanup_free_ char *dir = strf("%s%s", m->mnt_dir, path);
+
+                        if (mkdir(dir, 0755) >= 0)
+                                n++;
+                        else
+                                CHECK_INT(errno, EEXIST); /* mounted twice */
+                }
+        return n;
+}
+
+/* Who ends a unit looks into hierarchies without controllers: the processes are there, too. */
+static void test_unit(void) {
+        _cleanup_(cgroup_freep) Cgroup *cgroup = NULL;
+        _cleanup_free_ char *path = strf("%s-unit", parent), *line = NULL, *text = NULL;
+        CgroupTree *plain = tree;
+        size_t made, n = 0;
+        Limits limits = {};
+        Error e = ERROR_INIT;
+        char file[32];
+        int status;
+        pid_t pid;
+
+        if (cgroup_tree_version(tree) != 1)
+                return;
+        made = make_unit(path);
+        CHECK_INT(cgroup_tree_new(path, -EBADF, &tree, &e), 0);
+        CHECK_INT(tree->n, plain->n + made);
+        CHECK_INT(cgroup_make(tree, id, &limits, &cgroup, &e), 0);
+        pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+                CHECK_INT(cgroup_join(cgroup, 0, &e), 0);
+                raise(SIGSTOP);
+                _exit(0);
+        }
+        CHECK_INT(waitpid(pid, &status, WUNTRACED), pid);
+        CHECK(WIFSTOPPED(status));
+        snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+        CHECK_INT(fd_read_file_at(AT_FDCWD, file, 65536, &text, NULL), 0);
+        line = strf(":%s/%s\n", path, id);
+        for (const char *p = text; (p = strstr(p, line)); p++)
+                n++;
+        CHECK_INT(n, tree->n);
+        CHECK_INT(cgroup_kill(cgroup, &e), 0);
+        CHECK_INT(waitpid(pid, &status, 0), pid);
+        remove_group(cgroup);
+        for (size_t i = 0; i < tree->n; i++)
+                CHECK_INT(unlinkat(tree->roots[i], path + 1, AT_REMOVEDIR), 0);
+        cgroup_tree_free(tree);
+        tree = plain;
+}
+
 static void test_oom(void) {
         _cleanup_(cgroup_freep) Cgroup *cgroup = NULL;
         Limits limits = {.memory = 16 << 20, .memory_swap = 16 << 20};
@@ -228,6 +290,7 @@ int main(void) {
         test_life();
         test_half_removed();
         test_parent_removed();
+        test_unit();
         if (tree->of[CONTROLLER_MEMORY] >= 0 && tree->of[CONTROLLER_CPUSET] >= 0) {
                 test_limits();
                 test_oom();
