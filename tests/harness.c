@@ -25,6 +25,12 @@ const char *sandbox_cgroup(void) {
         return cgroup;
 }
 
+int harness_patience(void) {
+        const char *seconds = g_getenv("MYDOCKER_TEST_PATIENCE");
+
+        return seconds ? atoi(seconds) : 60;
+}
+
 char *read_file(const char *format, ...) {
         g_autofree char *path = NULL;
         char *text = NULL;
