@@ -57,5 +57,6 @@ void notify_ready(EventLoop *loop, Watchdog *watchdog) {
                 return;
         watchdog->loop = loop;
         watchdog->msec = interval / 2000;
-        event_timer_set(loop, &watchdog->timer, watchdog->msec, on_watchdog, watchdog);
+        /* At once: after an upgrade the last sign of life is the one of the program before. */
+        on_watchdog(watchdog);
 }

@@ -100,12 +100,16 @@ static void test_notices(void) {
         snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", test_dir);
         CHECK_INT(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         setenv("NOTIFY_SOCKET", address.sun_path, true);
+        setenv("WATCHDOG_USEC", "3600000000", true);
         client_start_supervisor();
         expect_notice(fd, "READY=1");
+        expect_notice(fd, "WATCHDOG=1");
         client_upgrade();
         expect_notice(fd, "RELOADING=1\nMONOTONIC_USEC=");
         expect_notice(fd, "READY=1");
+        expect_notice(fd, "WATCHDOG=1");
         client_stop_supervisor(SIGTERM);
+        unsetenv("WATCHDOG_USEC");
         test_kept(fd);
         unsetenv("NOTIFY_SOCKET");
         close(fd);
