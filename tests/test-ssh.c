@@ -5,14 +5,14 @@
 
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "session.h"
 
 #define FAR "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/none PATH=$PWD/ssh:$PATH mydocker -H root@far "
 
-/* No port and no service: each connection has an sshd of its own, behind ssh's pipe. The bus is not where systemd's bridge
+/* No port and no service: each connection has an sshd of its own, behind ssh's pipe, with the directory that it
+ * insists on in a mount namespace of its own. The bus is not where systemd's bridge
  * looks for it. */
 static void prepare(void) {
         expect(0, "", "",
@@ -28,7 +28,8 @@ static void prepare(void) {
                "UserKnownHostsFile /dev/null\n"
                "StrictHostKeyChecking no\n"
                "LogLevel ERROR\n"
-               "ProxyCommand setsid /usr/sbin/sshd -i -f $PWD/ssh/server\n"
+               "ProxyCommand setsid unshare -m --propagation private sh -c 'mount -t tmpfs -o mode=0755 run /run &&"
+               " mkdir /run/sshd && exec /usr/sbin/sshd -i -f $PWD/ssh/server'\n"
                "END\n"
                "cat > ssh/server <<END\n"
                "HostKey $PWD/ssh/host\n"
@@ -200,11 +201,9 @@ static void test_between(void) {
 }
 
 int main(int argc, char *argv[]) {
-        bool made;
         int status;
 
         harness_init(&argc, &argv);
-        made = mkdir("/run/sshd", 0755) == 0; /* or sshd would not start */
         prepare();
         harness_add("/ssh/pipes", test_pipes);
         harness_add("/ssh/interrupt", test_interrupt);
@@ -214,7 +213,5 @@ int main(int argc, char *argv[]) {
         harness_add("/ssh/between", test_between);
         status = harness_run();
         expect(0, "", "", "rm -r ssh");
-        if (made)
-                rmdir("/run/sshd");
         return status;
 }
