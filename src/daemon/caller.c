@@ -7,7 +7,7 @@
 #include "shared/fd.h"
 #include "shared/log.h"
 
-#define CALLERS_MAX 512
+#define CALLERS_MAX 128
 #define WAITING_MAX 256
 
 Caller *caller_ref(const Caller *caller) {

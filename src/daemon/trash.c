@@ -4,6 +4,7 @@
  * things that are removed one after the other cost one worker and do not compete with it. */
 
 #include <fcntl.h>
+#include <malloc.h>
 
 #include "daemon/manager.h"
 #include "daemon/worker-client.h"
@@ -15,6 +16,8 @@ static void on_removed(const Error *error, Json *result, void *userdata) {
         Manager *m = userdata;
 
         m->trash_worker = NULL;
+        /* With those that were removed their memory goes, too. */
+        (void)malloc_trim(0);
         if (error)
                 log_error_object(LOG_ERR, error, "Cannot empty the trash");
         else
