@@ -143,10 +143,14 @@ static int v1_set_limits(Cgroup *cgroup, const Limits *limits, Error *e) {
 }
 
 static int v1_freeze(Cgroup *cgroup, bool frozen, Error *e) {
+        int r;
+
         if (!frozen && cgroup->tree->of[CONTROLLER_FREEZER] < 0)
                 return 0;
-        return cgroup_write(cgroup, CONTROLLER_FREEZER, "freezer.state",
-                            frozen ? "FROZEN" : "THAWED", e);
+        r = cgroup_write(cgroup, CONTROLLER_FREEZER, "freezer.state", frozen ? "FROZEN" : "THAWED",
+                         e);
+        /* Of a group that was being removed only other hierarchies may still have theirs. */
+        return !frozen && r == -ENOENT ? 0 : r;
 }
 
 static int v1_is_frozen(const Cgroup *cgroup, Error *e) {
