@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "runtime/cgroup-backend.h"
@@ -11,6 +10,9 @@
 #include "shared/fd.h"
 #include "shared/strutil.h"
 #include "shared/syscalls.h"
+
+/* How long a process that a killed supervisor was just making is waited for. */
+#define LOCK_MSEC 2000
 
 #define ATTRIBUTE_SIZE_MAX (4 * 1024 * 1024)
 
@@ -148,6 +150,7 @@ static int find_hierarchies(CgroupTree *tree, Error *e) {
 /* Whoever uses a parent removes the groups below it that it doesn't know. */
 static int lock_parent(CgroupTree *tree, int lock, Error *e) {
         struct stat old, new;
+        int r;
 
         if (lock >= 0 && (fstat(lock, &old) < 0 || fstat(tree->parents[0], &new) < 0 ||
                           old.st_dev != new.st_dev || old.st_ino != new.st_ino))
@@ -155,10 +158,10 @@ static int lock_parent(CgroupTree *tree, int lock, Error *e) {
         if (lock < 0)
                 lock = openat(tree->parents[0], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         tree->lock = lock;
-        if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
-                return error_set(e, errno, "cgroup", "group %s is used by another supervisor",
-                                 tree->parent);
-        return 0;
+        r = lock < 0 ? -errno : fd_lock(lock, LOCK_MSEC);
+        return r < 0 ? error_set(e, r, "cgroup", "group %s is used by another supervisor",
+                                 tree->parent) :
+                       0;
 }
 
 static int set_up(CgroupTree *tree, const char *parent, Error *e) {

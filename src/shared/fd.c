@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 #include "shared/fault.h"
@@ -13,6 +14,9 @@
 /* Links lead to where the root's owner means them, or nowhere. */
 #define FOLLOW_LINKS (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
 #define REFUSE_LINKS (RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
+
+/* How often a lock is tried. */
+#define LOCK_POLL_MSEC 20
 
 static int open_resolved(int root_fd, const char *path, int flags, mode_t mode, uint64_t resolve) {
         for (unsigned attempt = 0;; attempt++) {
@@ -347,6 +351,17 @@ int fd_receive_message(int socket, size_t max, char **ret, size_t *ret_size,
         *ret = TAKE_PTR(data);
         if (ret_size)
                 *ret_size = n;
+        return 0;
+}
+
+int fd_lock(int fd, unsigned msec) {
+        for (unsigned waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waited += LOCK_POLL_MSEC) {
+                if (errno != EWOULDBLOCK)
+                        return -errno;
+                if (waited >= msec)
+                        return -EBUSY;
+                usleep(LOCK_POLL_MSEC * 1000);
+        }
         return 0;
 }
 

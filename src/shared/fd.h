@@ -76,6 +76,12 @@ int fd_replace_file_at(int dir_fd, const char *name, const char *data, size_t si
  * Return: 0 or a negative errno. */
 int fd_remove_temporary_files(int dir_fd);
 
+/* Takes the exclusive lock of flock(2). Who was killed may still have it for a while, and that is waited for, `msec` at most:
+ * until one of its threads has come back from the disk (nothing ends a sync(2) that has begun), or until a process that it
+ * was just making has closed its copy of the descriptor.
+ * Return: 0, -EBUSY when somebody keeps it, or another negative errno. */
+int fd_lock(int fd, unsigned msec);
+
 /* Sends one message with descriptors by SCM_RIGHTS (at most FD_PASS_MAX). MSG_NOSIGNAL.
  * Return: 0 or a negative errno (EAGAIN on a full non-blocking socket). */
 #define FD_PASS_MAX 128

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "shared/fd.h"
 #include "shared/strutil.h"
@@ -125,6 +126,26 @@ static void test_messages(void) {
         close(pair[1]);
 }
 
+/* A child that has a copy of the descriptor for a moment. */
+static void test_lock(int dir_fd) {
+        int held = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd, status;
+        pid_t pid;
+
+        CHECK_INT(fd_lock(held, 0), 0);
+        fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CHECK_INT(fd_lock(fd, 100), -EBUSY);
+        pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+                usleep(200000);
+                _exit(0);
+        }
+        close(held);
+        CHECK_INT(fd_lock(fd, 60000), 0);
+        CHECK_INT(waitpid(pid, &status, 0), pid);
+        close(fd);
+}
+
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         return remove(path);
 }
@@ -139,6 +160,7 @@ int main(void) {
         test_read_file(dir_fd);
         test_replace_file(dir_fd);
         test_messages();
+        test_lock(dir_fd);
         CHECK_INT(nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
         return 0;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "shared/fault.h"
 #include "shared/fd.h"
@@ -13,8 +11,8 @@
 
 #define NAMES_FILE "names.json"
 
-/* Ten seconds. */
-#define LOCK_TRIES 500
+/* How long a sync of a daemon that was killed is waited for. */
+#define LOCK_MSEC 10000
 
 Store *store_free(Store *store) {
         if (!store)
@@ -32,21 +30,6 @@ Store *store_free(Store *store) {
         return NULL;
 }
 
-/* A daemon that was killed keeps its lock as long as one of its threads waits for the disk: nothing ends a
- * sync(2) that has begun. */
-static int take_lock(int fd) {
-        const struct timespec interval = {.tv_nsec = 20 * 1000 * 1000};
-
-        for (unsigned i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
-                if (errno != EWOULDBLOCK)
-                        return -errno;
-                if (i >= LOCK_TRIES)
-                        return -EBUSY;
-                nanosleep(&interval, NULL);
-        }
-        return 0;
-}
-
 static int open_state_dir(Store *store, const char *path, Error *e) {
         int r;
 
@@ -58,7 +41,7 @@ static int open_state_dir(Store *store, const char *path, Error *e) {
         store->fd = open(store->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (store->fd < 0)
                 return error_set(e, errno, "store", "cannot open %s", path);
-        r = take_lock(store->fd);
+        r = fd_lock(store->fd, LOCK_MSEC);
         if (r < 0)
                 return error_set(e, r, "store", "%s is used by another mydockerd", path);
         /* Images hold set-user-id programs, which nobody on the host may reach. */

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -16,6 +15,9 @@
 #include "supervisor/record.h"
 #include "supervisor/request.h"
 #include "supervisor/upgrade.h"
+
+/* How long a process that a killed supervisor was just making is waited for. */
+#define LOCK_MSEC 2000
 
 static void print_help(void) {
         printf("mydocker-supervisor [OPTION…]\n\n"
@@ -109,10 +111,10 @@ static int open_dir(const char *path, int *ret, Error *e) {
 /* Two supervisors on the same files would each clear away what belongs to the other. The lock lasts
  * as long as the process. */
 static int take_lock(int dir, Error *e) {
-        if (flock(dir, LOCK_EX | LOCK_NB) < 0)
-                return error_set(e, errno, "setup",
-                                 "another supervisor uses this runtime directory");
-        return 0;
+        int r = fd_lock(dir, LOCK_MSEC);
+
+        return r < 0 ? error_set(e, r, "setup", "another supervisor uses this runtime directory") :
+                       0;
 }
 
 /* The lock on it belongs to the descriptor, which the program before may have left us. */
