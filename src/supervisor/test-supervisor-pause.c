@@ -226,7 +226,7 @@ static pid_t end_half(pid_t main) {
         WAIT_UNTIL(count_processes() == 2);
         other = find_other(main);
         snprintf(text, sizeof(text), "%d", (int)other);
-        strcat(group, "/sub");
+        snprintf(group + strlen(group), sizeof(group) - strlen(group), "/sub");
         CHECK_INT(mkdir(group, 0755), 0);
         write_attribute("cgroup.procs", text);
         freeze();
