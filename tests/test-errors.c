@@ -5,9 +5,11 @@
 #include "harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* Arguments of Run or Create that are refused. */
@@ -356,6 +358,37 @@ static void test_noncharacters(void) {
         image_remove("odd");
 }
 
+static int children_of(pid_t pid) {
+        g_autofree char *out = NULL;
+
+        shell(&out, NULL, "pgrep -c -P %d mydocker-superv", pid);
+        return atoi(out);
+}
+
+/* One that takes long to start is waited for. */
+static void test_slow_supervisor(void) {
+        g_autofree char *run = g_build_filename(sandbox_dir(), "run", NULL);
+        int lock = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        pid_t daemon = daemon_pid();
+        gint64 end;
+        int most = 0;
+
+        g_assert_cmpint(lock, >=, 0);
+        g_assert_cmpint(kill(daemon, SIGSTOP), ==, 0);
+        supervisor_kill();
+        WAIT_UNTIL(flock(lock, LOCK_EX | LOCK_NB) == 0);
+        g_assert_cmpint(kill(daemon, SIGCONT), ==, 0);
+        WAIT_UNTIL(children_of(daemon) > 0);
+        end = g_get_monotonic_time() + 3 * G_USEC_PER_SEC / 2;
+        while (g_get_monotonic_time() < end) {
+                most = MAX(most, children_of(daemon));
+                g_usleep(20000);
+        }
+        close(lock);
+        g_assert_cmpint(most, ==, 1);
+        WAIT_UNTIL(shell(NULL, NULL, "mydocker run --rm busybox true") == 0);
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         harness_add("/errors/wrong-runs", test_wrong_runs);
@@ -369,5 +402,6 @@ int main(int argc, char *argv[]) {
         harness_add("/errors/cut-text", test_cut_text);
         harness_add("/errors/noncharacters", test_noncharacters);
         harness_add("/errors/dead-supervisor", test_dead_supervisor);
+        harness_add("/errors/slow-supervisor", test_slow_supervisor);
         return harness_run();
 }

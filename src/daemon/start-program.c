@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
 #include <sys/wait.h>
 
 #include "daemon/start-program.h"
@@ -41,14 +40,16 @@ static int spawn(const char *const *argv, int fd, int target, short flags, pid_t
 
 /* Ours until we end; should it end before, it must not stay as a zombie. */
 static int on_detached_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        bool *runs = userdata;
         siginfo_t info;
 
+        *runs = false;
         (void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
         sd_event_source_disable_unref(source);
         return 0;
 }
 
-int spawn_detached(sd_event *event, const char *const *argv, Error *e) {
+int spawn_detached(sd_event *event, const char *const *argv, bool *runs, Error *e) {
         sd_event_source *source;
         pid_t pid;
         int pidfd, r;
@@ -57,12 +58,13 @@ int spawn_detached(sd_event *event, const char *const *argv, Error *e) {
         pidfd = sys_pidfd_open(pid, 0);
         if (pidfd < 0)
                 return error_set(e, errno, "spawn", "cannot watch %s", argv[0]);
-        r = sd_event_add_io(event, &source, pidfd, EPOLLIN, on_detached_exit, NULL);
+        r = sd_event_add_io(event, &source, pidfd, EPOLLIN, on_detached_exit, runs);
         if (r < 0) {
                 close(pidfd);
                 return error_set(e, r, "spawn", "cannot watch %s", argv[0]);
         }
         sd_event_source_set_io_fd_own(source, true);
+        *runs = true;
         return 0;
 }
 

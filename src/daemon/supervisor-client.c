@@ -14,7 +14,7 @@
 #define RETRY_USEC (20ULL * 1000)
 /* How long to wait for a supervisor that an init system, or we, have started. */
 #define PATIENCE 500
-/* After how many attempts to connect to start one again, which may have died early. A second one ends by itself. */
+/* After how many attempts to start one again that has died early. */
 #define START_AGAIN 50
 
 /* A request that was sent, or waits in the queue until the socket takes it. */
@@ -33,6 +33,8 @@ struct Supervisor {
         int fd;
         bool greeted; /* HELLO was answered */
         unsigned attempts;
+        unsigned start_at; /* the attempt after which we may start one */
+        bool started;      /* the one that we have started runs, though it may not listen yet */
         uint64_t last_serial;
         Call *calls; /* oldest first */
         sd_event_source *io, *retry;
@@ -87,7 +89,7 @@ static void lost(Supervisor *s, int number, const char *why) {
         log_errno(LOG_WARNING, number, "Lost the connection with the supervisor: %s", why);
         disconnect(s);
         fail_calls(s);
-        s->attempts = 0;
+        s->attempts = s->start_at = 0;
         connect_soon(s);
 }
 
@@ -259,7 +261,7 @@ static int try_connect(Supervisor *s) {
 /* A service manager has a unit for it: started by us, the supervisor would be in our control group and under
  * our restrictions, and its containers too. */
 static bool should_start(const Supervisor *s) {
-        return s->attempts % START_AGAIN == 0 && !getenv("NOTIFY_SOCKET");
+        return !s->started && s->attempts >= s->start_at && !getenv("NOTIFY_SOCKET");
 }
 
 static void start(Supervisor *s) {
@@ -277,7 +279,8 @@ static void start(Supervisor *s) {
                               "--cgroup-parent",
                               config->cgroup_parent,
                               NULL};
-        if (spawn_detached(s->manager->event, argv, &e) < 0)
+        s->start_at = s->attempts + START_AGAIN;
+        if (spawn_detached(s->manager->event, argv, &s->started, &e) < 0)
                 log_error_object(LOG_ERR, &e, "Cannot start the supervisor");
 }
 
@@ -289,7 +292,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
 
         r = try_connect(s);
         if (r >= 0) {
-                s->attempts = 0;
+                s->attempts = s->start_at = 0;
                 if (supervisor_call(s, &hello, NULL, 0, on_hello, s, &e) < 0)
                         lost(s, -e.number, e.text);
                 return 0;
@@ -302,7 +305,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         }
         if (++s->attempts > PATIENCE) {
                 log_error("No supervisor listens in %s", s->manager->config.runtime_dir);
-                s->attempts = 0;
+                s->attempts = s->start_at = 0;
         }
         connect_soon(s);
         return 0;
