@@ -17,9 +17,10 @@ static char buffer[64 * 1024];
 /* Of one output; each costs a descriptor and what it has not read yet. */
 #define CLIENTS_MAX 16
 
-/* For how long a client that takes nothing is waited for; and when all is over but for its backlog. */
-#define STALL_MSEC 1000
-#define LAST_STALL_MSEC 5000
+/* For how long a client that takes nothing is waited for: one that writes to a busy disk can stand still for seconds. And when
+ * all is over but for its backlog: then nobody waits with it. */
+#define STALL_MSEC 10000
+#define LAST_STALL_MSEC 60000
 
 struct Output {
         EventLoop *loop;

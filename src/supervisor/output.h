@@ -5,7 +5,7 @@
  * clients that are attached; with a terminal also what they type, on its way back.
  *
  * A client that takes its data slower than the process makes it slows the process down. But one that
- * stands still for a second misses what comes until it has taken the rest, and is told so where that
+ * stands still for ten seconds misses what comes until it has taken the rest, and is told so where that
  * isn't seen at once, as on a terminal. The log misses nothing. A journal is such a client, too. */
 
 #include <stdbool.h>
