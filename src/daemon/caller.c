@@ -114,6 +114,15 @@ static uint32_t read_login_uid(pid_t pid) {
         return uid;
 }
 
+/* The session that a unit "session-ID.scope" is. sd_pid_get_session() says the same, after reading again what
+ * sd_pid_get_unit() has read. */
+static char *session_of_unit(const char *unit) {
+        const char *id = startswith(unit, "session-");
+        const char *end = id ? strrchr(id, '.') : NULL;
+
+        return end && streq(end, ".scope") ? strndup(id, (size_t)(end - id)) : NULL;
+}
+
 /* For the record only: the process may already be gone, and its number another's. */
 static void read_origin(Caller *caller) {
         caller->login_uid = read_login_uid(caller->pid);
@@ -121,8 +130,8 @@ static void read_origin(Caller *caller) {
                 return;
         if (sd_pid_get_unit(caller->pid, &caller->unit) < 0)
                 caller->unit = NULL;
-        if (sd_pid_get_session(caller->pid, &caller->session) < 0)
-                caller->session = NULL;
+        else
+                caller->session = session_of_unit(caller->unit);
 }
 
 static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
@@ -191,15 +200,31 @@ static int wait_for(Caller *caller, sd_bus_message *message, sd_bus_error *error
         return 0;
 }
 
+static Caller *find(const Manager *m, const char *name) {
+        Caller *caller = m->callers;
+
+        while (caller && !streq(caller->name, name))
+                caller = caller->links.next;
+        return caller;
+}
+
+void caller_expect(Manager *m, sd_bus_message *message) {
+        const char *name = sd_bus_message_get_sender(message);
+        Caller *caller;
+
+        /* Should it fail, the call that needs it says so. */
+        if (name && !find(m, name))
+                (void)ask(m, name, &caller);
+}
+
 int caller_get(Manager *m, sd_bus_message *message, const Caller **ret, sd_bus_error *error) {
         const char *name = sd_bus_message_get_sender(message);
-        Caller *caller = m->callers;
+        Caller *caller;
         int r;
 
         if (!name)
                 return sd_bus_error_set(error, ERROR_ACCESS_DENIED, "A call without a sender");
-        while (caller && !streq(caller->name, name))
-                caller = caller->links.next;
+        caller = find(m, name);
         if (!caller) {
                 r = ask(m, name, &caller);
                 if (r < 0)

@@ -33,6 +33,10 @@ struct Caller {
  * `error` set. */
 int caller_get(Manager *m, sd_bus_message *message, const Caller **ret, sd_bus_error *error);
 
+/* Begins to find out who sent `message`, which needs no answer to that: whoever asks for a container by its name calls
+ * a method of it next, and by then it is known. */
+void caller_expect(Manager *m, sd_bus_message *message);
+
 /* The caller's primary group: what its process says, if that is one of the groups which the bus says it
  * has. Return: 0 or a negative errno. */
 int caller_primary_group(const Caller *caller, gid_t *ret);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "daemon/bus-util.h"
+#include "daemon/caller.h"
 #include "daemon/container.h"
 #include "daemon/errors.h"
 #include "daemon/image.h"
@@ -20,7 +21,9 @@ static int method_get_container(sd_bus_message *message, void *userdata, sd_bus_
 
         TRY(sd_bus_message_read(message, "s", &id_or_name));
         TRY(container_find(userdata, id_or_name, &c, error));
-        return sd_bus_reply_method_return(message, "o", c->path);
+        TRY(sd_bus_reply_method_return(message, "o", c->path));
+        caller_expect(userdata, message);
+        return 1;
 }
 
 /* The container whose control group the process is in: a component of the path is its id. */
