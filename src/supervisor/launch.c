@@ -140,9 +140,6 @@ static int finish_start(Process *process, Error *e) {
         TRY(take_main_streams(process, e));
         TRY(attach_clients(process, e));
         container->started_at = now_realtime();
-        r = process_start_time(process->launch.pid, &container->start_time);
-        if (r < 0)
-                return error_set(e, r, "namespace", "reading the start time");
         process->pid = process->launch.pid;
         call->reply.start_time = container->start_time;
         call->reply.started_at = container->started_at;
@@ -203,20 +200,19 @@ static void give_up(Process *process, const Error *e) {
         container_free(container, true);
 }
 
+static int watch_launch(Process *process, Error *e);
+
 static void on_channel(void *data, uint32_t events) {
         Process *process = data;
         Error e = ERROR_INIT;
-        int channel = process->launch.channel, r;
+        int r;
 
         /* It is closed with the last word from it. */
         event_source_remove(&process->channel);
         r = launch_continue(&process->launch, &e);
-        if (r == 0) {
-                r = event_source_add(process->container->supervisor->loop, &process->channel,
-                                     channel, EPOLLIN, on_channel, process);
-                if (r < 0)
-                        error_set(&e, r, "namespace", "watching the new process");
-        } else if (r > 0 && !process->launch.prepared && container_is_ending(process->container))
+        if (r == 0)
+                r = watch_launch(process, &e);
+        else if (r > 0 && !process->launch.prepared && container_is_ending(process->container))
                 r = container_error_ended(&e);
         else if (r > 0)
                 r = finish_launch(process, &e);
@@ -226,9 +222,10 @@ static void on_channel(void *data, uint32_t events) {
         }
 }
 
+/* For the channel's end alone, before which there is nothing to be done: what has been reported is read then. */
 static int watch_launch(Process *process, Error *e) {
         int r = event_source_add(process->container->supervisor->loop, &process->channel,
-                                 process->launch.channel, EPOLLIN, on_channel, process);
+                                 process->launch.channel, 0, on_channel, process);
 
         if (r < 0)
                 return error_set(e, r, "namespace", "watching the new process");
@@ -240,6 +237,7 @@ static int begin_start(Container *container, const Call *call, Error *e) {
         Supervisor *supervisor = container->supervisor;
         const ContainerSpec *spec = call->request.spec;
         StartFds fds;
+        int r;
 
         TRY(check_fds(call, &fds, e));
         TRY(container_open_log(container, &spec->log, e));
@@ -250,6 +248,10 @@ static int begin_start(Container *container, const Call *call, Error *e) {
         container->main->tty = spec->process.tty;
         TRY(container_start_begin(supervisor->runtime, spec, container->cgroup,
                                   call->fds + fds.n_given, call->fds, &container->main->launch, e));
+        /* Now, while the process sets the container up. */
+        r = process_start_time(container->main->launch.pid, &container->start_time);
+        if (r < 0)
+                return error_set(e, r, "namespace", "reading the start time");
         return watch_launch(container->main, e);
 }
 

@@ -8,6 +8,7 @@
 
 #include "shared/fd.h"
 #include "shared/log.h"
+#include "shared/process.h"
 #include "shared/strutil.h"
 #include "supervisor/container.h"
 #include "supervisor/fdstore.h"
@@ -178,6 +179,9 @@ static int set_up(Supervisor *supervisor, Error *e) {
                 r = reaper_new(supervisor->loop, &supervisor->reaper);
         if (r < 0)
                 return error_set(e, r, "setup", "making the event loop");
+        r = boot_id(supervisor->boot_id);
+        if (r < 0)
+                return error_set(e, r, "setup", "reading the boot id");
         TRY(raise_descriptor_limit(e));
         TRY(open_dir(options->state_dir, &supervisor->state_dir, e));
         TRY(open_runtime_dir(supervisor, e));

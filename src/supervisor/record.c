@@ -42,15 +42,13 @@ static void record_name(const char *id, char name[static NAME_SIZE]) {
 
 static int record_to_json(const Container *container, const ContainerSpec *spec, Json **ret) {
         _cleanup_json_ Json *json = json_object_new_object(), *log = NULL;
-        char boot[37];
 
         if (!json)
                 return -ENOMEM;
-        TRY(boot_id(boot));
         TRY(json_add_string(json, "id", container->id));
         TRY(json_add_int(json, "pid", container->main->pid));
         TRY(json_add_u64(json, "start-time", container->start_time));
-        TRY(json_add_string(json, "boot-id", boot));
+        TRY(json_add_string(json, "boot-id", container->supervisor->boot_id));
         TRY(json_add_u64(json, "started-at", container->started_at));
         TRY(json_add_u64(json, "id-base", container->id_base));
         TRY(json_add_string(json, "cgroup", cgroup_path(container->cgroup)));
@@ -196,14 +194,12 @@ static void adopt_outputs(Container *container, const Record *record) {
 /* Return: 0, or -ESRCH when the container has ended, or another negative errno. */
 static int adopt_running(Supervisor *supervisor, const Record *record, Error *e) {
         _cleanup_close_ int pidfd = -EBADF;
-        char boot[37];
         Container *container;
         int r;
 
-        r = boot_id(boot);
-        if (r < 0)
-                return error_set(e, r, "adopt", "reading the boot id");
-        pidfd = streq(boot, record->boot) ? process_open(record->pid, record->start_time) : -ESRCH;
+        pidfd = streq(supervisor->boot_id, record->boot) ?
+                        process_open(record->pid, record->start_time) :
+                        -ESRCH;
         if (pidfd < 0)
                 return error_set(e, pidfd, "adopt", "opening process %d", record->pid);
         r = container_new(supervisor, record->id, &container);

@@ -35,7 +35,8 @@ typedef struct Supervisor {
         int runtime_dir;  /* RUNTIME-DIR */
         int records;      /* RUNTIME-DIR/state */
         int exit_records; /* RUNTIME-DIR/exits */
-        Map containers;   /* id → Container */
+        char boot_id[37];
+        Map containers; /* id → Container */
         Container *list;
 
         /* An upgrade: that is waited for, the state that another program has left for us. */
