@@ -1,42 +1,62 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The process in which root file systems are closed that nobody uses any more. There is one for all, since making one
+ * for each takes the supervisor longer than all else that it does at a container's end. */
+
 #include <sys/wait.h>
 
+#include "runtime/channel.h"
+#include "runtime/context.h"
 #include "runtime/start.h"
 #include "shared/fd.h"
 #include "shared/syscalls.h"
 
-/* Keeps `root` until the supervisor has closed it, and goes. */
-static _Noreturn void hold_last(int root, const int pipe_fds[static 2]) {
-        int keep = dup(root), wait_for = dup(pipe_fds[0]);
-        char byte;
+/* Until the supervisor is gone, and what it has sent is closed. */
+static _Noreturn void close_roots(int channel) {
+        int fd;
 
-        /* Nothing else: the supervisor's descriptors must not stay open for as long as the disk takes. */
-        if (keep < 0 || wait_for < 0 || dup2(keep, 0) < 0 || dup2(wait_for, 1) < 0 ||
-            close_range(2, ~0U, 0) < 0)
+        /* Nothing else: the supervisor's descriptors must not stay open here. */
+        if (dup2(channel, 0) < 0 || close_range(1, ~0U, 0) < 0)
                 _exit(1);
-        while (read(1, &byte, 1) < 0 && errno == EINTR)
-                ;
+        while (channel_receive(0, &fd, 1) >= 0)
+                safe_close(fd);
         _exit(0);
 }
 
-int root_release(int root) {
-        int pipe_fds[2], pidfd = -EBADF;
+/* In place of one that is gone or behind, which ends when it has closed what it was sent. Return: its pidfd or a
+ * negative errno. */
+static int make_process(Runtime *runtime) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        int pidfd = -EBADF;
         /* Without an exit signal: what ends then is no child that anybody else waits for. */
         struct clone3_args args = {.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd};
+        pid_t pid;
 
-        if (root < 0)
-                return -EBADF;
         while (waitpid(-1, NULL, __WCLONE | WNOHANG) > 0)
                 ; /* earlier ones that nobody watches */
-        if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
-                safe_close(root); /* late, but done */
-                return -EBADF;
-        }
-        if (sys_clone3(&args) == 0)
-                hold_last(root, pipe_fds);
-        safe_close(root);
-        fd_close_many(pipe_fds, 2);
+        TRY(channel_open(&ours, &theirs));
+        pid = sys_clone3(&args);
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                close_roots(theirs);
+        safe_close(runtime->closer);
+        runtime->closer = TAKE_FD(ours);
         return pidfd;
+}
+
+int root_release(Runtime *runtime, int root) {
+        int pidfd = -EBADF, r = -ENOTCONN;
+
+        if (runtime->closer >= 0)
+                r = root < 0 ? 0 : channel_send(runtime->closer, &root, 1);
+        if (r < 0) {
+                pidfd = make_process(runtime);
+                if (pidfd >= 0 && root >= 0)
+                        (void)channel_send(runtime->closer, &root, 1);
+        }
+        safe_close(root); /* if it couldn't be sent, late, but done */
+        return MAX(pidfd, -EBADF);
 }
 
 void child_reap(int pidfd) {

@@ -69,6 +69,7 @@ int runtime_new(const char *state_dir, Runtime **ret, Error *e) {
                 .own_pids = -EBADF,
                 .proc = -EBADF,
                 .init = -EBADF,
+                .closer = -EBADF,
         };
         runtime->state_path = strdup(state_dir);
         if (!runtime->state_path)
@@ -101,6 +102,7 @@ Runtime *runtime_free(Runtime *runtime) {
         safe_close(runtime->own_pids);
         safe_close(runtime->proc);
         safe_close(runtime->init);
+        safe_close(runtime->closer);
         free(runtime->state_path);
         free(runtime);
         return NULL;

@@ -262,13 +262,13 @@ int launch_continue(Launch *launch, Error *e) {
         return r;
 }
 
-int launch_abort(Launch *launch) {
+int launch_abort(Runtime *runtime, Launch *launch) {
         int pidfd = TAKE_FD(launch->pidfd);
 
         /* Its end isn't waited for: frozen, for instance, it comes only when somebody lets the container go on. */
         if (pidfd >= 0)
                 (void)sys_pidfd_send_signal(pidfd, SIGKILL);
-        safe_close(root_release(launch->root));
+        safe_close(root_release(runtime, launch->root));
         safe_close(launch->channel);
         safe_close(launch->terminal_master);
         safe_close(launch->terminal_slave);

@@ -67,13 +67,13 @@ int launch_continue(Launch *launch, Error *e);
 /* Closes launch.root, in a process of its own. Who unmounts an overlay last waits until the
  * disk has all that anybody wrote to the file system below it. Without this hold that would be the container's main
  * process, and its end would be known only then: so it is called after that end has been told. `root` may be
- * -EBADF. Return: a pidfd of that process, or -EBADF when there is none; it is to be given to child_reap() when it is
- * readable. */
-int root_release(int root);
+ * -EBADF: then the process is only made, if there is none. Return: a pidfd of a process that was made, or -EBADF; it is
+ * to be given to child_reap() when it is readable. */
+int root_release(Runtime *runtime, int root);
 
 /* Kills the process, which has not executed its command yet, and closes everything. May be called again. Return: the
  * process's pidfd, or -EBADF when there is none; it is to be given to child_reap() when it is readable. */
-int launch_abort(Launch *launch);
+int launch_abort(Runtime *runtime, Launch *launch);
 
 /* Reaps a child that has ended and closes its pidfd. */
 void child_reap(int pidfd);

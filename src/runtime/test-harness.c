@@ -150,7 +150,7 @@ int finish(Launch *launch, Error *e) {
 }
 
 void drop(Launch *launch) {
-        int pidfd = launch_abort(launch);
+        int pidfd = launch_abort(test_runtime, launch);
 
         if (pidfd < 0)
                 return;

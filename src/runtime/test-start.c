@@ -4,6 +4,7 @@
  * without. */
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -11,6 +12,7 @@
 #include "runtime/test-harness.h"
 #include "shared/fd.h"
 #include "shared/strutil.h"
+#include "shared/syscalls.h"
 
 static void test_basics(void) {
         Result result;
@@ -254,6 +256,46 @@ static void test_many(void) {
         reset_container();
 }
 
+/* Return: as root_release(), once the descriptor that it was given, a pipe's, is closed everywhere. */
+static int release(void) {
+        int fds[2], pidfd;
+        char byte;
+
+        CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
+        pidfd = root_release(test_runtime, fds[1]);
+        CHECK_INT(read(fds[0], &byte, 1), 0);
+        safe_close(fds[0]);
+        return pidfd;
+}
+
+static void reap(int pidfd) {
+        struct pollfd pollfd = {.fd = pidfd, .events = POLLIN};
+
+        CHECK_INT(poll(&pollfd, 1, 10000), 1);
+        child_reap(pidfd);
+}
+
+/* One process for all, and another when it is gone. */
+static void test_release(void) {
+        int pidfd;
+
+        test_runtime->closer = safe_close(test_runtime->closer);
+        pidfd = release();
+        CHECK(pidfd >= 0);
+        CHECK_INT(release(), -EBADF);
+        CHECK_INT(root_release(test_runtime, -EBADF), -EBADF);
+        CHECK_INT(sys_pidfd_send_signal(pidfd, SIGKILL), 0);
+        reap(pidfd);
+        pidfd = release();
+        CHECK(pidfd >= 0);
+        test_runtime->closer = safe_close(test_runtime->closer);
+        reap(pidfd);
+        pidfd = root_release(test_runtime, -EBADF);
+        CHECK(pidfd >= 0);
+        CHECK_INT(release(), -EBADF);
+        safe_close(pidfd);
+}
+
 static void tests(void) {
         test_basics();
         test_files();
@@ -261,6 +303,7 @@ static void tests(void) {
         test_user();
         test_early_failure();
         test_failures();
+        test_release();
         test_refused_volumes();
         test_volumes();
         test_many();

@@ -118,7 +118,9 @@ int process_new(Container *container, uint64_t number, Process **ret) {
 }
 
 void process_abort_launch(Process *process) {
-        reaper_watch(process->container->supervisor->reaper, launch_abort(&process->launch));
+        Supervisor *supervisor = process->container->supervisor;
+
+        reaper_watch(supervisor->reaper, launch_abort(supervisor->runtime, &process->launch));
 }
 
 bool container_is_launching(const Container *container) {
@@ -185,6 +187,7 @@ static void finish_process(Process *process) {
 }
 
 static void finish_container(Container *container) {
+        Supervisor *supervisor = container->supervisor;
         Process *process = container->main;
 
         /* Those whose end was not seen yet; the kernel has ended them before the main process. */
@@ -196,7 +199,7 @@ static void finish_container(Container *container) {
         }
         process->end.oom_killed = process->end.status != 0 && container->oom_kills > 0;
         send_end(process);
-        reaper_watch(container->supervisor->reaper, root_release(TAKE_FD(process->root)));
+        reaper_watch(supervisor->reaper, root_release(supervisor->runtime, TAKE_FD(process->root)));
         container_free(container, true);
 }
 
