@@ -270,35 +270,30 @@ int process_load_output(Process *process, size_t i, State *state, Json *json) {
                            &process->outputs[i]);
 }
 
-/* Return: the container's own directory, or a negative errno. */
-static int open_own_dir(const Container *container, Error *e) {
-        char path[sizeof("containers/") + ID_LENGTH];
-        int dir;
+#define OWN_DIR_SIZE (sizeof("containers/") + ID_LENGTH)
 
-        snprintf(path, sizeof(path), "containers/%s", container->id);
-        dir = openat(container->supervisor->state_dir, path,
-                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir < 0)
-                return error_set(e, errno, "log", "opening the container's directory");
-        return dir;
+/* The container's own directory, below the state directory. */
+static const char *own_dir(const Container *container, char path[static OWN_DIR_SIZE]) {
+        snprintf(path, OWN_DIR_SIZE, "containers/%s", container->id);
+        return path;
 }
 
 int container_open_log(Container *container, const LogSpec *log, Error *e) {
-        int dir;
+        char path[OWN_DIR_SIZE];
 
         if (streq_ptr(log->driver, "journald") && access(JOURNAL_SOCKET, F_OK) < 0)
                 return error_set(e, EOPNOTSUPP, "log", "journald does not run on this machine");
         if (!streq_ptr(log->driver, "file"))
                 return 0;
-        TRY(dir = open_own_dir(container, e));
-        return logfile_open(dir, log->max_size, &container->log, e);
+        return logfile_open(container->supervisor->state_dir, own_dir(container, path),
+                            log->max_size, &container->log, e);
 }
 
 int container_load_log(Container *container, Json *json, Error *e) {
-        int dir;
+        char path[OWN_DIR_SIZE];
 
-        TRY(dir = open_own_dir(container, e));
-        return logfile_load(dir, json, &container->log, e);
+        return logfile_load(container->supervisor->state_dir, own_dir(container, path), json,
+                            &container->log, e);
 }
 
 /* How often, and how long after each other, the count of kills is looked at. */

@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "shared/fd.h"
 #include "shared/log.h"
+#include "shared/strutil.h"
+#include "shared/syscalls.h"
 #include "supervisor/logfile.h"
 
 #define NAME "log"
@@ -22,8 +25,9 @@
 #define RETRY_AFTER 2
 
 struct LogFile {
-        int dir;
-        int fd;
+        int top;
+        char *path, *old_path; /* below `top` */
+        int fd;                /* -EBADF: nothing was written yet */
         uint64_t size, max_size;
         uint64_t dropped; /* bytes of output since writing began to fail */
         time_t retry;     /* when it is tried again, seconds of CLOCK_MONOTONIC */
@@ -32,37 +36,62 @@ struct LogFile {
 /* One for all logs, since only one is written at a time. */
 static char buffer[BUFFER_SIZE];
 
-static int open_file(LogFile *log) {
+/* Return: a descriptor with its *size, or a negative errno. */
+static int open_file(const LogFile *log, uint64_t *size) {
+        _cleanup_close_ int fd =
+                sys_openat2(log->top, log->path,
+                            O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
+                            0600, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
         struct stat st;
-        int fd = openat(log->dir, NAME,
-                        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-                                O_CLOEXEC,
-                        0600);
 
         if (fd < 0)
                 return -errno;
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-                safe_close(fd);
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return -EINVAL;
-        }
+        *size = (uint64_t)st.st_size;
+        return TAKE_FD(fd);
+}
+
+static int reopen(LogFile *log) {
+        int fd = open_file(log, &log->size);
+
+        if (fd < 0)
+                return fd;
         safe_close(log->fd);
         log->fd = fd;
-        log->size = (uint64_t)st.st_size;
         return 0;
 }
 
-int logfile_open(int dir, uint64_t max_size, LogFile **ret, Error *e) {
+static int logfile_new(int top, const char *directory, uint64_t max_size, LogFile **ret) {
         _cleanup_(logfile_freep) LogFile *log = malloc(sizeof(LogFile));
+
+        if (!log)
+                return -ENOMEM;
+        *log = (LogFile){
+                .top = top,
+                .path = strf("%s/" NAME, directory),
+                .old_path = strf("%s/" OLD_NAME, directory),
+                .fd = -EBADF,
+                .max_size = max_size,
+        };
+        if (!log->path || !log->old_path)
+                return -ENOMEM;
+        *ret = TAKE_PTR(log);
+        return 0;
+}
+
+int logfile_open(int top, const char *directory, uint64_t max_size, LogFile **ret, Error *e) {
+        _cleanup_(logfile_freep) LogFile *log = NULL;
         int r;
 
-        if (!log) {
-                safe_close(dir);
+        if (logfile_new(top, directory, max_size, &log) < 0)
                 return error_oom(e);
-        }
-        *log = (LogFile){.dir = dir, .fd = -EBADF, .max_size = max_size};
-        r = open_file(log);
+        /* Many containers never put anything out, and each descriptor costs every new process of the supervisor's a
+         * little. */
+        r = open_file(log, &log->size);
         if (r < 0)
                 return error_set(e, r, "log", "opening the container's log");
+        safe_close(r);
         *ret = TAKE_PTR(log);
         return 0;
 }
@@ -70,22 +99,25 @@ int logfile_open(int dir, uint64_t max_size, LogFile **ret, Error *e) {
 LogFile *logfile_free(LogFile *log) {
         if (!log)
                 return NULL;
-        safe_close(log->dir);
         safe_close(log->fd);
+        free(log->path);
+        free(log->old_path);
         free(log);
         return NULL;
 }
 
 static int rotate(LogFile *log) {
-        if (renameat(log->dir, NAME, log->dir, OLD_NAME) < 0)
+        if (renameat(log->top, log->path, log->top, log->old_path) < 0)
                 return -errno;
-        return open_file(log);
+        return reopen(log);
 }
 
 /* Writes whole entries: all of them or, as far as the file tells, none. */
 static int write_entries(LogFile *log, const char *data, size_t size) {
         size_t done = 0;
 
+        if (log->fd < 0)
+                TRY(reopen(log));
         if (log->max_size && log->size > 0 && log->size + size > log->max_size) {
                 int r = rotate(log);
 
@@ -205,18 +237,16 @@ int logfile_save(const LogFile *log, Json **ret) {
         return 0;
 }
 
-int logfile_load(int dir, Json *json, LogFile **ret, Error *e) {
+int logfile_load(int top, const char *directory, Json *json, LogFile **ret, Error *e) {
         uint64_t max_size = 0, dropped = 0;
         int r;
 
         r = json_get_u64(json, "max-size", &max_size);
         if (r >= 0)
                 r = json_get_u64(json, "dropped", &dropped);
-        if (r < 0) {
-                safe_close(dir);
+        if (r < 0)
                 return error_set(e, r, "log", "reading the state of the container's log");
-        }
-        TRY(logfile_open(dir, max_size, ret, e));
+        TRY(logfile_open(top, directory, max_size, ret, e));
         (*ret)->dropped = dropped;
         return 0;
 }

@@ -15,10 +15,10 @@
 
 typedef struct LogFile LogFile;
 
-/* Opens (appends to) the log in the directory `dir`, which is taken, also on failure. `max_size`:
- * bytes of a file before it is rotated, 0: never. Return: 0 or a negative errno, error stage
- * "log". */
-int logfile_open(int dir, uint64_t max_size, LogFile **ret, Error *e);
+/* Makes the log in `directory`, a path below `top` without links, or appends to one that is there. `top` stays the
+ * caller's, and open. `max_size`: bytes of a file before it is rotated, 0: never. Return: 0 or a negative errno, error
+ * stage "log". */
+int logfile_open(int top, const char *directory, uint64_t max_size, LogFile **ret, Error *e);
 /* Return: NULL. */
 LogFile *logfile_free(LogFile *log);
 DEFINE_CLEANUP(LogFile *, logfile_free)
@@ -30,4 +30,4 @@ void logfile_write(LogFile *log, const char *stream, const char *data, size_t si
 
 /* To and from the program that takes our place: but for the directory, as logfile_open(). */
 int logfile_save(const LogFile *log, Json **ret);
-int logfile_load(int dir, Json *json, LogFile **ret, Error *e);
+int logfile_load(int top, const char *directory, Json *json, LogFile **ret, Error *e);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -25,11 +27,14 @@ static char *read_log(const char *name) {
         return text;
 }
 
+/* The directory above, which logs leave open. */
+static int top = -EBADF;
+
 static LogFile *open_log(uint64_t max_size) {
         LogFile *log;
         Error e = ERROR_INIT;
 
-        CHECK_INT(logfile_open(open_dir(), max_size, &log, &e), 0);
+        CHECK_INT(logfile_open(top, basename(dir), max_size, &log, &e), 0);
         return log;
 }
 
@@ -166,27 +171,55 @@ static void test_full(void) {
         CHECK_INT(umount(dir), 0);
 }
 
+static size_t count_fds(void) {
+        _cleanup_closedir_ DIR *fds = opendir("/proc/self/fd");
+        size_t n = 0;
+
+        CHECK(fds);
+        while (readdir(fds))
+                n++;
+        return n;
+}
+
+/* A log in which nothing is written takes no descriptor. */
+static void test_silent(void) {
+        size_t before = count_fds();
+        LogFile *log = open_log(0);
+        _cleanup_free_ char *text = read_log("log");
+
+        CHECK_STR(text, "");
+        CHECK_INT(count_fds(), before);
+        logfile_write(log, "stdout", "x\n", 2);
+        CHECK_INT(count_fds(), before + 1);
+        logfile_free(log);
+        remove_logs();
+}
+
 static void test_not_a_file(void) {
         LogFile *log;
         Error e = ERROR_INIT;
         _cleanup_close_ int fd = open_dir();
 
         CHECK_INT(symlinkat("/etc/passwd", fd, "log"), 0);
-        CHECK(logfile_open(open_dir(), 0, &log, &e) < 0);
+        CHECK(logfile_open(top, basename(dir), 0, &log, &e) < 0);
         CHECK_STR(e.stage, "log");
         CHECK_INT(unlinkat(fd, "log", 0), 0);
         CHECK_INT(mkfifoat(fd, "log", 0600), 0);
-        CHECK(logfile_open(open_dir(), 0, &log, &e) < 0);
+        CHECK(logfile_open(top, basename(dir), 0, &log, &e) < 0);
         CHECK_INT(unlinkat(fd, "log", 0), 0);
 }
 
 int main(void) {
         CHECK(mkdtemp(dir));
+        top = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CHECK(top >= 0);
         test_format();
         test_large();
         test_rotation();
         test_full();
+        test_silent();
         test_not_a_file();
         CHECK_INT(rmdir(dir), 0);
+        safe_close(top);
         return 0;
 }
