@@ -212,6 +212,7 @@ static void test_clients(void) {
 }
 
 static void test_waits(void) {
+        g_autoptr(GError) error = NULL;
         g_autofree char *path = NULL;
 
         configure("\"user-calls-max\": 1");
@@ -219,6 +220,32 @@ static void test_waits(void) {
         g_dbus_connection_call(nobody, MANAGER_NAME, path, "org.mydocker.Container", "Wait",
                                g_variant_new_parsed("(@a{sv} {},)"), NULL, G_DBUS_CALL_FLAGS_NONE,
                                -1, NULL, NULL, NULL);
+        bus_refused(nobody, ERROR_LIMITS, "*user-calls-max*", path, "Wait", "(@a{sv} {},)");
+        bus_refused(nobody, ERROR_LIMITS, "*user-calls-max*", path, "Stop",
+                    "({'timeout': <uint32 1000>},)");
+        bus_refused(nobody, ERROR_LIMITS, "*user-calls-max*", path, "Restart",
+                    "({'timeout': <uint32 1000>},)");
+        bus_check_property(path, "State", "'running'");
+        /* What ends at once is no burden. */
+        g_variant_unref(
+                bus_try(nobody, NULL, NULL, &error, path, "Restart", "({'timeout': <uint32 0>},)"));
+        g_assert_no_error(error);
+        container_remove(path);
+        unconfigure();
+}
+
+/* Who waits for a container that ignores the signal waits like any other. */
+static void test_stops(void) {
+        g_autofree char *path = NULL;
+
+        configure("\"user-calls-max\": 1");
+        path = run(nobody, NONE);
+        g_dbus_connection_call(nobody, MANAGER_NAME, path, "org.mydocker.Container", "Stop",
+                               g_variant_new_parsed("({'timeout': <uint32 1000>},)"), NULL,
+                               G_DBUS_CALL_FLAGS_NONE, -1, NULL, NULL, NULL);
+        bus_wait_property(path, "State", "'stopping'");
+        bus_refused(nobody, ERROR_LIMITS, "*user-calls-max*", path, "Stop",
+                    "({'timeout': <uint32 1000>},)");
         bus_refused(nobody, ERROR_LIMITS, "*user-calls-max*", path, "Wait", "(@a{sv} {},)");
         container_remove(path);
         unconfigure();
@@ -326,6 +353,7 @@ int main(int argc, char *argv[]) {
         harness_add("/quota/streams", test_streams);
         harness_add("/quota/clients", test_clients);
         harness_add("/quota/waits", test_waits);
+        harness_add("/quota/stops", test_stops);
         harness_add("/quota/disk", test_disk);
         harness_add("/quota/files", test_files);
         harness_add("/quota/images", test_images);

@@ -53,7 +53,7 @@ bool call_again_when_ended(Container *c, sd_bus_message *message) {
                 on_ended(c, call);
                 return true;
         }
-        if (container_on_exit(c, on_ended, call) >= 0)
+        if (container_on_exit(c, 0, on_ended, call) >= 0) /* at once, so it counts for nobody */
                 return true;
         call_free(call);
         return false;

@@ -33,7 +33,7 @@ typedef struct Config {
         uint64_t user_disk_max; /* bytes */
         uint64_t user_streams_max;
         uint64_t user_checks_max;     /* answers of polkit that are waited for */
-        uint64_t user_calls_max;      /* calls that wait until something exits */
+        uint64_t user_calls_max;      /* calls that wait until something ends */
         uint64_t disk_check_interval; /* seconds */
 } Config;
 

@@ -107,13 +107,21 @@ static void on_stopped(Container *c, Call *stopped) {
 /* Begins to stop, and has `then` called with a Call when it has happened. */
 static int stop(Container *c, sd_bus_message *message, const StopOptions *options,
                 void (*then)(Container *c, Call *call), sd_bus_error *error) {
+        const Caller *caller;
         Call *call;
         Error e = ERROR_INIT;
+        int r;
 
+        r = caller_get(c->manager, message, &caller, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        /* A signal can be ignored for as long as the timeout is. */
+        if (options->timeout > 0 && options->signal != SIGKILL)
+                TRY(waiters_check_quota(c->manager, caller->uid, error));
         if (container_stop(c, options->signal, options->timeout, &e) < 0)
                 return error_to_bus(&e, error);
         call = call_new(c, message);
-        if (!call || container_on_exit(c, then, call) < 0) {
+        if (!call || container_on_exit(c, caller->uid, then, call) < 0) {
                 call_free(call);
                 return bus_failure(error, ENOMEM, "call");
         }

@@ -329,11 +329,13 @@ void container_settle(Container *c) {
                 restart_settle(c);
 }
 
-int container_on_exit(Container *c, void (*callback)(Container *c, Call *call), Call *call) {
+int container_on_exit(Container *c, uid_t uid, void (*callback)(Container *c, Call *call),
+                      Call *call) {
         ExitHook *hook = calloc(1, sizeof(*hook));
 
         if (!hook)
                 return -ENOMEM;
+        hook->uid = uid;
         hook->callback = callback;
         hook->call = call;
         LIST_APPEND(c->exit_hooks, hook, links);

@@ -28,6 +28,7 @@ struct Call;
 /* A call that goes on when the container's main process has ended. */
 typedef struct ExitHook {
         LIST_LINKS(struct ExitHook) links;
+        uid_t uid; /* whose call waits */
         void (*callback)(Container *c, struct Call *call);
         struct Call *call;
 } ExitHook;
@@ -129,9 +130,9 @@ void container_drop_given(Container *c);
  * failure. Return: 0 or -EUSERS. */
 int container_attach_at_start(Container *c, int stream, int fd);
 
-/* Calls `callback`, which takes over the call, when the main process has ended. If the container goes
+/* Calls `callback`, which takes over the user's call, when the main process has ended. If the container goes
  * away without that, the call is refused. Return: 0 or -ENOMEM. */
-int container_on_exit(Container *c, void (*callback)(Container *c, struct Call *call),
+int container_on_exit(Container *c, uid_t uid, void (*callback)(Container *c, struct Call *call),
                       struct Call *call);
 
 /* The main process was found to run: since this moment, or when the daemon starts. */

@@ -51,16 +51,24 @@ static int on_vanished(sd_bus_track *track, void *userdata) {
         return 0;
 }
 
+int waiters_check_quota(Manager *m, uid_t uid, sd_bus_error *error) {
+        uint64_t n = 0;
+
+        LIST_FOREACH(waiter, m->waiters, links)
+        n += waiter->uid == uid;
+        LIST_FOREACH(c, m->container_list, links)
+        LIST_FOREACH(hook, c->exit_hooks, links)
+        n += hook->uid == uid;
+        return quota_check_count(uid, "user-calls-max", n, m->config.user_calls_max, error);
+}
+
 int waiter_add(Container *c, struct Process *p, WaitCondition condition, sd_bus_message *message,
                uid_t uid, sd_bus_error *error) {
         Manager *m = c->manager;
         Waiter *waiter;
-        uint64_t n = 0;
         int r;
 
-        LIST_FOREACH(other, m->waiters, links)
-        n += other->uid == uid;
-        TRY(quota_check_count(uid, "user-calls-max", n, m->config.user_calls_max, error));
+        TRY(waiters_check_quota(m, uid, error));
         waiter = calloc(1, sizeof(*waiter));
         if (!waiter)
                 return bus_failure(error, ENOMEM, "wait");

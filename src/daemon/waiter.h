@@ -20,6 +20,10 @@ typedef enum WaitCondition {
 /* "not-running", "next-exit", "removed" or "healthy". Return: 0 or -EINVAL. */
 int wait_condition_parse(const char *s, WaitCondition *ret);
 
+/* Whether the user may have one more call that waits until something exits, be it to Wait or to stop it.
+ * Return: 0 or a negative errno with `error` set. */
+int waiters_check_quota(Manager *m, uid_t uid, sd_bus_error *error);
+
 /* Keeps the call until `condition` holds for `c`, or its process `p` if not NULL. If its caller goes, so does it.
  * Return: 0 or a negative errno with `error` set. */
 int waiter_add(Container *c, struct Process *p, WaitCondition condition, sd_bus_message *message,
