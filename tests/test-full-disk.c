@@ -90,6 +90,38 @@ static void test_remove_image(void) {
         expect(1, NULL, NULL, "mydocker inspect doomed");
 }
 
+/* The trash cannot grow, as on a disk that is full to its last block, so what is to go stays where it is. It goes when there
+ * is room, and a daemon that starts meanwhile does so all the same. */
+static void test_trash(void) {
+        change_disk(
+                "truncate -s 50M disk && mkfs.ext4 -q -O ^has_journal disk && mount -o loop disk " STATE);
+        expect(0, NULL, "",
+               "mydocker import small.tar busybox && mydocker import small.tar doomed");
+        expect(0, "", "", "chattr +i " STATE "/trash");
+        expect(127, "", "*", "mydocker run busybox nothing");
+        expect(0, "1\n", "", "ls " STATE "/containers | wc -l");
+        expect(0, NULL, "", "mydocker rmi doomed");
+        expect(0, "2\n", "", "ls " STATE "/layers | wc -l");
+        expect(0, "", "", "chattr -i " STATE "/trash");
+        WAIT_UNTIL(
+                shell(NULL, NULL,
+                      "cd " STATE
+                      "; [ -z \"$(ls containers)$(ls trash)\" ] && [ $(ls layers | wc -l) -eq 1 ]") ==
+                0);
+
+        daemon_kill(SIGKILL);
+        expect(0, "", "",
+               "mkdir " STATE "/containers/$(printf %%064d 1); chattr +i " STATE "/trash");
+        daemon_start();
+        expect(0, "", "", "mydocker ps -aq; chattr -i " STATE "/trash");
+        WAIT_UNTIL(shell(NULL, NULL, "[ -z \"$(ls " STATE "/containers)\" ]") == 0);
+
+        change_disk("umount " STATE " && rm disk");
+        /* So that the daemon of before and that of after the test are of one kind. */
+        daemon_kill(SIGTERM);
+        daemon_start();
+}
+
 static void test_full_disk(void) {
         change_disk("mount -t tmpfs -o mode=0700,size=16m,nr_inodes=4000 full " STATE);
         expect(0, NULL, "", "mydocker import small.tar busybox");
@@ -111,5 +143,6 @@ int main(int argc, char *argv[]) {
                "for name in sh cat true sleep dd stat; do ln -s busybox small/bin/$name; done; tar -C small -cf small.tar .;"
                "mkdir large; head -c 20000000 /dev/urandom > large/data; tar -C large -cf large.tar .");
         harness_add("/full-disk", test_full_disk);
+        harness_add("/full-disk/trash", test_trash);
         return harness_run();
 }

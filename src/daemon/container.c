@@ -197,9 +197,8 @@ void container_forget(Container *c) {
         map_remove(&m->containers, c->record->spec->id);
         map_remove(&m->container_names, c->record->name);
         LIST_REMOVE(m->container_list, c, links);
-        r = m->ending ? 0 : layers_unuse(m, c->record->spec->layers);
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Layers of container %s are left", c->record->spec->id);
+        if (!m->ending)
+                layers_unuse(m, c->record->spec->layers);
         refuse_parked(c);
         manager_counts_changed(m);
         container_unref(c);

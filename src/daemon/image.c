@@ -221,9 +221,7 @@ int image_remove(Image *image, Error *e) {
         r = sd_bus_emit_object_removed(m->bus, image->path);
         if (r < 0)
                 log_errno(LOG_WARNING, r, "Cannot announce the end of image %s", id);
-        r = layers_unuse(m, image->record->layers);
-        if (r < 0)
-                log_errno(LOG_WARNING, r, "Layers of image %s are left", id);
+        layers_unuse(m, image->record->layers);
         image_free(image);
         manager_counts_changed(m);
         manager_empty_trash(m);

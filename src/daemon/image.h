@@ -69,10 +69,10 @@ int images_made(Manager *m, Intent *intent, char ***ret_paths, Error *e);
 /* Checks that `name` may be given to a new image. Return: 0, or -EEXIST with *e set. */
 int image_check_name(Manager *m, const char *name, bool replace, Error *e);
 
-/* Layers become used by one more, or one less: then those that nobody uses any more are moved to the trash.
- * Return: 0 or a negative errno. */
+/* Layers become used by one more. Return: 0 or -ENOMEM. */
 int layers_use(Manager *m, char *const *layers);
-int layers_unuse(Manager *m, char *const *layers);
+/* Or by one less: those that nobody uses any more are moved to the trash. */
+void layers_unuse(Manager *m, char *const *layers);
 
 /* Counts for each layer the images that have it. */
 void layers_count_images(Manager *m);

@@ -16,7 +16,6 @@
 #include "daemon/quota.h"
 #include "daemon/staging.h"
 #include "daemon/worker-client.h"
-#include "shared/log.h"
 
 typedef struct ImportOptions {
         int source;
@@ -51,9 +50,8 @@ typedef struct Import {
 static Import *import_free(Import *import) {
         if (!import)
                 return NULL;
-        if (import->found.shared && !import->manager->ending &&
-            layers_unuse(import->manager, import->found.shared) < 0)
-                log_warning("Layers that nobody uses are left");
+        if (import->found.shared && !import->manager->ending)
+                layers_unuse(import->manager, import->found.shared);
         found_done(&import->found);
         strv_free(import->ids);
         strv_free(import->names);

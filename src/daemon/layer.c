@@ -34,23 +34,16 @@ int layers_use(Manager *m, char *const *layers) {
         return 0;
 }
 
-int layers_unuse(Manager *m, char *const *layers) {
-        int result = 0;
-
+void layers_unuse(Manager *m, char *const *layers) {
         for (char *const *id = layers; id && *id; id++) {
                 Layer *layer = map_get(&m->layers, *id);
-                Error e = ERROR_INIT;
-                int r;
 
                 if (!layer || --layer->n_users > 0)
                         continue;
-                r = store_trash(m->store, m->store->layers, *id, &e);
-                if (r < 0)
-                        result = r;
+                store_discard(m->store, m->store->layers, *id);
                 map_remove(&m->layers, layer->id);
                 free(layer);
         }
-        return result;
 }
 
 void layers_count_images(Manager *m) {

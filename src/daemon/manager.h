@@ -72,6 +72,7 @@ typedef struct Manager {
         unsigned announced_counts[3];   /* containers, running, images */
         sd_event_source *trash_source;  /* empties the trash */
         Worker *trash_worker;
+        uint64_t trash_delay;        /* after failures, until it is tried again (µs) */
         Worker *size_worker;         /* counts a layer's bytes */
         sd_event_source *disk_timer; /* when users' containers are counted again (disk.c) */
         Worker *disk_worker;         /* counts one */
@@ -102,5 +103,5 @@ void manager_counts_changed(Manager *m);
  * negative errno. */
 int manager_export(Manager *m);
 
-/* Starts to empty the trash soon; a worker does it, while the daemon goes on (trash.c). */
+/* Has what is discarded moved to the trash, and it emptied, soon; a worker does it, while the daemon goes on (trash.c). */
 void manager_empty_trash(Manager *m);

@@ -14,7 +14,6 @@
 #include "daemon/run-record.h"
 #include "shared/fault.h"
 #include "shared/fd.h"
-#include "shared/log.h"
 
 /* Asks for one action, for the container that would be made. */
 static int ask(Manager *m, sd_bus_message *message, const ContainerRecord *record,
@@ -100,19 +99,26 @@ static int take_given(Container *c, RunOptions *o) {
 /* Leaves nothing of a container that nobody has been told of. */
 static void discard(Container *c) {
         Manager *m = c->manager;
-        Error e = ERROR_INIT;
 
-        if (store_trash(m->store, m->store->containers, c->record->spec->id, &e) < 0)
-                log_error_object(LOG_WARNING, &e, "A failed container is left");
+        store_discard(m->store, m->store->containers, c->record->spec->id);
         container_forget(c);
         manager_empty_trash(m);
+}
+
+static int make_on_disk(Store *store, const ContainerRecord *record, Error *e) {
+        int r;
+
+        TRY(store_container_make(store, record->spec->id, record->spec->layers, e));
+        r = store_container_write(store, record, e);
+        if (r < 0)
+                store_discard(store, store->containers, record->spec->id);
+        return r;
 }
 
 /* Makes the container on disk and in the tables, not on the bus yet. Takes the record over. */
 static int make_container(Manager *m, ContainerRecord *r, RunOptions *o, bool create,
                           Container **ret, sd_bus_error *error) {
         _cleanup_(container_record_freep) ContainerRecord *record = r;
-        char *const *layers = record->spec->layers;
         char id[ID_LENGTH + 1];
         Error e = ERROR_INIT;
         Container *c;
@@ -122,14 +128,13 @@ static int make_container(Manager *m, ContainerRecord *r, RunOptions *o, bool cr
         /* Should nobody find it running after a crash, it goes: nobody has been told of it. */
         if (!create)
                 record->state = RECORD_RUNNING;
-        if (store_container_make(m->store, id, layers, &e) < 0)
-                return error_to_bus(&e, error);
-        if (store_container_write(m->store, record, &e) < 0) {
-                (void)store_trash(m->store, m->store->containers, id, NULL);
+        if (make_on_disk(m->store, record, &e) < 0) {
+                manager_empty_trash(m);
                 return error_to_bus(&e, error);
         }
         if (container_add(m, TAKE_PTR(record), &c) < 0) {
-                (void)store_trash(m->store, m->store->containers, id, NULL);
+                store_discard(m->store, m->store->containers, id);
+                manager_empty_trash(m);
                 return bus_failure(error, ENOMEM, "container");
         }
         if (take_given(c, o) < 0) {

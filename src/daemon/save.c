@@ -41,8 +41,8 @@ typedef struct Save {
 static Save *save_free(Save *save) {
         if (!save)
                 return NULL;
-        if (save->layers && !save->manager->ending && layers_unuse(save->manager, save->layers) < 0)
-                log_warning("Layers that nobody uses are left");
+        if (save->layers && !save->manager->ending)
+                layers_unuse(save->manager, save->layers);
         strv_free(save->layers);
         safe_close(save->output);
         safe_close(save->input);

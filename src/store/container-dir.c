@@ -76,7 +76,7 @@ int store_container_make(Store *store, const char *id, char *const *layers, Erro
         if (r >= 0)
                 r = fill_container(store, dir, layers, e);
         if (r < 0)
-                (void)store_trash(store, store->containers, id, NULL);
+                store_discard(store, store->containers, id);
         return r < 0 ? r : 0;
 }
 

@@ -79,7 +79,7 @@ static int read_containers(Store *store, StoreContents *contents, bool *complete
                 r = store_container_read(store, *id, &record, &failure);
                 if (r == -ENOENT) {
                         /* It was being made. */
-                        TRY(store_trash(store, store->containers, *id, e));
+                        store_discard(store, store->containers, *id);
                         continue;
                 }
                 if (r < 0) {
@@ -131,7 +131,7 @@ static int sweep_layers(Store *store, const StoreContents *contents, Error *e) {
         TRY(store_list(store->layers, &ids, e));
         for (char **id = ids; id && *id; id++)
                 if (!map_get(&used, *id))
-                        TRY(store_trash(store, store->layers, *id, e));
+                        store_discard(store, store->layers, *id);
         return 0;
 }
 
@@ -140,7 +140,7 @@ static int sweep_staging(Store *store, Error *e) {
 
         TRY(store_list(store->staging, &ids, e));
         for (char **id = ids; id && *id; id++)
-                TRY(store_trash(store, store->staging, *id, e));
+                store_discard(store, store->staging, *id);
         return 0;
 }
 

@@ -140,13 +140,12 @@ static bool remove_empty_staging(Store *store, const char *id) {
 
 void intent_drop(Store *store, const char *id) {
         char name[FILE_NAME_SIZE];
-        Error e = ERROR_INIT;
 
         file_name(name, id);
         if (FAULT("intent.drop") < 0 || (unlinkat(store->intents, name, 0) < 0 && errno != ENOENT))
                 log_errno(LOG_WARNING, errno, "Cannot forget intent %s", id);
-        if (!remove_empty_staging(store, id) && store_trash(store, store->staging, id, &e) < 0)
-                log_error_object(LOG_WARNING, &e, "Staging directory is left");
+        if (!remove_empty_staging(store, id))
+                store_discard(store, store->staging, id);
 }
 
 static bool layer_exists(Store *store, const char *id) {
@@ -221,7 +220,7 @@ void intent_undo(Store *store, const Intent *intent) {
         for (size_t i = 0; r >= 0 && i < intent->n_images; i++)
                 r = restore_names(store, &intent->images[i], intent->before, &e);
         for (char **staged = intent->staged; r >= 0 && staged && *staged; staged += 3)
-                r = store_trash(store, store->layers, staged[1], &e);
+                store_discard(store, store->layers, staged[1]);
         if (r < 0)
                 log_error_object(LOG_ERR, &e, "What is left of an image goes at the next start");
         intent_drop(store, intent->id);

@@ -6,6 +6,7 @@
 
 #include "shared/fault.h"
 #include "shared/fd.h"
+#include "shared/log.h"
 #include "shared/syscalls.h"
 #include "store/store.h"
 
@@ -25,6 +26,7 @@ Store *store_free(Store *store) {
         safe_close(store->trash);
         safe_close(store->fd);
         json_object_put(store->names);
+        free(store->leftovers);
         free(store->path);
         free(store);
         return NULL;
@@ -264,6 +266,36 @@ int store_trash(Store *store, int dir, const char *name, Error *e) {
                         break;
         }
         return error_set(e, errno, "store", "cannot move %s to the trash", name);
+}
+
+void store_discard(Store *store, int dir, const char *id) {
+        Error e = ERROR_INIT;
+        Leftover *grown;
+
+        if (store_trash(store, dir, id, &e) >= 0)
+                return;
+        grown = reallocarray(store->leftovers, store->n_leftovers + 1, sizeof(*grown));
+        if (!grown) {
+                log_error_object(LOG_ERR, &e, "It goes at the next start");
+                return;
+        }
+        log_error_object(LOG_WARNING, &e, "It is tried again later");
+        store->leftovers = grown;
+        grown[store->n_leftovers].dir = dir;
+        snprintf(grown[store->n_leftovers++].id, sizeof(grown->id), "%s", id);
+}
+
+bool store_discard_again(Store *store) {
+        size_t n = store->n_leftovers;
+
+        store->n_leftovers = 0;
+        for (size_t i = 0; i < n; i++) {
+                Leftover left = store->leftovers[i];
+
+                if (store_trash(store, left.dir, left.id, NULL) < 0)
+                        store->leftovers[store->n_leftovers++] = left;
+        }
+        return store->n_leftovers > 0;
 }
 
 int store_list(int dir, char ***ret, Error *e) {

@@ -24,6 +24,12 @@
 #include "store/container-record.h"
 #include "store/image-record.h"
 
+/* What could not be moved to the trash. */
+typedef struct Leftover {
+        int dir; /* of the store's, borrowed */
+        char id[ID_LENGTH + 1];
+} Leftover;
+
 /* Largest record that is read. */
 #define RECORD_SIZE_MAX (4U * 1024 * 1024)
 
@@ -36,6 +42,8 @@ typedef struct Store {
         int images, layers, containers, staging, intents, trash;
         /* names.json: reference in its normal form → id. */
         Json *names;
+        Leftover *leftovers;
+        size_t n_leftovers;
 } Store;
 
 /* Opens the directory, made if missing (mode 0700), and locks it.
@@ -104,3 +112,9 @@ int store_staging_make_part(int staging, const char *name, Error *e);
  * thing, or a negative errno. */
 int store_trash(Store *store, int dir, const char *name, Error *e);
 bool store_trash_is_empty(Store *store);
+
+/* The same with what has this id and nobody wants any more. If it cannot be moved, since the trash does not grow on a full
+ * disk for instance, it is remembered. */
+void store_discard(Store *store, int dir, const char *id);
+/* Moves what is remembered. Return: whether something is left still. */
+bool store_discard_again(Store *store);
