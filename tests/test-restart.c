@@ -178,6 +178,32 @@ static void test_half_removed(void) {
         CHECK(!bus_object_exists(path));
 }
 
+/* The supervisor could not remove its record of a container that had ended, and the next one finds it. */
+static void test_record_left(void) {
+        g_autofree char *path =
+                container_run(NULL, "while [ ! -e /go ]; do sleep 0.05; done; exit 7");
+        const char *id = strrchr(path, '/') + 1;
+        g_autoptr(GVariant) finished = NULL;
+        g_autofree char *finished_at = NULL;
+
+        expect(0, "", "", "cp %s/run/state/%s.json record", sandbox_dir(), id);
+        container_touch(path, "/go");
+        g_assert_cmpint(container_wait(path), ==, 7);
+        finished = bus_property(path, "FinishedAt");
+        finished_at = g_variant_print(finished, FALSE);
+        daemon_kill(SIGKILL);
+        expect(0, "", "", "mv record %s/run/state/%s.json", sandbox_dir(), id);
+        supervisor_kill();
+        daemon_start();
+        bus_check_property(path, "ExitCode", "7");
+        bus_check_property(path, "FinishedAt", finished_at);
+        /* Nor later. */
+        expect(0, "", "", "ls -A %s/run/state %s/run/exits | grep %s; :", sandbox_dir(),
+               sandbox_dir(), id);
+        container_remove(path);
+        restart(SIGTERM);
+}
+
 /* In the background, until its output and exit status are there as files NAME.out and NAME.status. */
 static void start_client(const char *name, const char *command) {
         expect(0, "", "", "(%s > %s.out 2>&1; echo $? > %s.status) > /dev/null 2>&1 &", command,
@@ -270,6 +296,7 @@ int main(int argc, char *argv[]) {
         harness_add("/restart/interrupted", test_interrupted);
         harness_add("/restart/lost-job", test_lost_job);
         harness_add("/restart/half-removed", test_half_removed);
+        harness_add("/restart/record-left", test_record_left);
         harness_add("/restart/clients", test_clients);
         harness_add("/restart/second-daemon", test_second_daemon);
         return harness_run();

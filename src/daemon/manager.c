@@ -233,12 +233,22 @@ static bool reconcile_running(Container *c, const InventoryContainer *found) {
         return true;
 }
 
+/* The record of a container that runs could not be removed at its end: a supervisor that follows finds it and says that
+ * nobody knows how the container ended. We have been told. */
+static bool is_known_better(const Container *c, const Event *recorded) {
+        return recorded->status < 0 && !container_is_up(c) && c->record->state == RECORD_EXITED;
+}
+
 /* A container that does not run: it may have ended while nobody listened. */
 static void reconcile_ended(Container *c) {
         Event event = {.status = -1, .finished_at = now_realtime()}, recorded;
         bool known = exit_record_read(c->manager, c->record->spec->id, &recorded);
 
         end_processes(c, NULL);
+        if (known && is_known_better(c, &recorded)) {
+                exit_record_forget(c->manager, c->record->spec->id);
+                return;
+        }
         if (known)
                 event = recorded;
         if (!known && !container_is_up(c) && c->record->state != RECORD_RUNNING)
