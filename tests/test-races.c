@@ -287,6 +287,23 @@ static void test_unanswered(void) {
         container_remove(path);
 }
 
+/* A call whose descriptors the daemon has no room for ends it, and nothing else: it only has to be started again. */
+static void test_no_room(void) {
+        g_autofree char *path = container_run(NULL, "sleep 1000");
+        guint32 pid = bus_property_uint(path, "Pid");
+
+        expect(0, "", "",
+               "n=0; while [ -e /proc/%d/fd/$n ]; do n=$((n+1)); done; prlimit --pid %d --nofile=$n:",
+               daemon_pid(), daemon_pid());
+        expect(1, "", "*did not answer*", "mydocker import /dev/null nothing");
+        expect(0, "*connection with the message bus has ended\n", "", "tail -n 1 %s/daemon.log",
+               sandbox_dir());
+        daemon_start();
+        bus_check_property(path, "State", "'running'");
+        g_assert_cmpuint(bus_property_uint(path, "Pid"), ==, pid);
+        container_remove(path);
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         /* So that the daemon of before and that of after a test are of one kind: neither began the supervisor. */
@@ -304,5 +321,6 @@ int main(int argc, char *argv[]) {
         harness_add("/races/stopped", test_stopped);
         harness_add("/races/killed-later", test_killed_later);
         harness_add("/races/unanswered", test_unanswered);
+        harness_add("/races/no-room", test_no_room);
         return harness_run();
 }

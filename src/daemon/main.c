@@ -4,11 +4,11 @@
 
 #include <getopt.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "daemon/manager.h"
+#include "shared/fd.h"
 #include "shared/log.h"
 #include "shared/strutil.h"
 
@@ -81,17 +81,6 @@ static int parse_arguments(int argc, char *argv[], Config *config, Arguments *ar
         return 1;
 }
 
-/* Each container's clients cost descriptors. */
-static void raise_limits(void) {
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return;
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-                log_errno(LOG_WARNING, errno, "Cannot raise the limit of open files");
-}
-
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Manager *m = userdata;
 
@@ -132,7 +121,10 @@ int main(int argc, char *argv[]) {
         sigprocmask(SIG_BLOCK, &set, NULL);
         signal(SIGPIPE, SIG_IGN);
         umask(0022);
-        raise_limits();
+        /* A call without room for its descriptors ends the connection with the bus, and us with it. */
+        r = fd_raise_limit();
+        if (r < 0)
+                log_errno(LOG_WARNING, r, "Cannot raise the limit of open files");
         /* What whoever started us forgot to close is neither for us nor for our programs. */
         (void)close_range(3, ~0U, 0);
 

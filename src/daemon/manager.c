@@ -93,10 +93,19 @@ static int load_store(Manager *m, Error *e) {
         return 0;
 }
 
+/* The loop ends then, too. sd-bus drops the connection also after a call whose descriptors it has no room for. */
+static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+        log_error("The connection with the message bus has ended");
+        return 0;
+}
+
 static int open_bus(Manager *m, Error *e) {
         int r;
 
         r = sd_bus_open_system(&m->bus);
+        if (r >= 0)
+                r = sd_bus_match_signal(m->bus, NULL, NULL, NULL, "org.freedesktop.DBus.Local",
+                                        "Disconnected", on_disconnected, NULL);
         if (r >= 0)
                 r = sd_bus_set_exit_on_disconnect(m->bus, true);
         if (r >= 0)

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "shared/fault.h"
@@ -17,6 +18,9 @@
 
 /* How often a lock is tried. */
 #define LOCK_POLL_MSEC 20
+
+/* systemd-system.conf(5), DefaultLimitNOFILE=; without systemd the kernel's 4096 may be all there is. */
+#define DESCRIPTORS_MAX 524288
 
 static int open_resolved(int root_fd, const char *path, int flags, mode_t mode, uint64_t resolve) {
         for (unsigned attempt = 0;; attempt++) {
@@ -363,6 +367,17 @@ int fd_lock(int fd, unsigned msec) {
                 usleep(LOCK_POLL_MSEC * 1000);
         }
         return 0;
+}
+
+int fd_raise_limit(void) {
+        struct rlimit limit, more = {DESCRIPTORS_MAX, DESCRIPTORS_MAX};
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return -errno;
+        if (limit.rlim_max < DESCRIPTORS_MAX && setrlimit(RLIMIT_NOFILE, &more) >= 0)
+                return 0;
+        limit.rlim_cur = limit.rlim_max;
+        return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
 void fd_close_many(int *fds, size_t n) {

@@ -49,6 +49,10 @@ int fd_open_pipe(int fd, int flags);
 
 int fd_set_nonblock(int fd, bool nonblock);
 
+/* Lets this process have as many descriptors as systemd lets a service, or if it may not what its hard limit allows.
+ * Return: 0 or a negative errno. */
+int fd_raise_limit(void);
+
 /* Writes all of it, through short writes and EINTR; waits with poll(2) on a non-blocking
  * descriptor.
  * Return: 0 or a negative errno. */

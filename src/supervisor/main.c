@@ -150,18 +150,6 @@ static int open_sub_dir(int dir, const char *name, int *ret, Error *e) {
         return r < 0 ? error_set(e, r, "setup", "tidying directory %s", name) : 0;
 }
 
-/* Each container takes about ten descriptors. Its processes get limits of their own. */
-static int raise_descriptor_limit(Error *e) {
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return error_set(e, errno, "setup", "reading the limit of open files");
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return error_set(e, errno, "setup", "raising the limit of open files");
-        return 0;
-}
-
 static int set_up(Supervisor *supervisor, Error *e) {
         const SupervisorOptions *options = &supervisor->options;
         const ServerConfig server = {
@@ -182,7 +170,10 @@ static int set_up(Supervisor *supervisor, Error *e) {
         r = boot_id(supervisor->boot_id);
         if (r < 0)
                 return error_set(e, r, "setup", "reading the boot id");
-        TRY(raise_descriptor_limit(e));
+        /* Each container takes about ten. Its processes get limits of their own. */
+        r = fd_raise_limit();
+        if (r < 0)
+                return error_set(e, r, "setup", "raising the limit of open files");
         TRY(open_dir(options->state_dir, &supervisor->state_dir, e));
         TRY(open_runtime_dir(supervisor, e));
         TRY(open_sub_dir(supervisor->runtime_dir, "state", &supervisor->records, e));
