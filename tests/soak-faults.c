@@ -221,8 +221,10 @@ static void descriptors_return(pid_t pid) {
         (void)limit_descriptors(pid, RLIM_INFINITY);
 }
 
+/* A daemon that has no room for a call's descriptors ends. */
 static void descriptors_run_out(Soak *s) {
-        pid_t pid = soak_chance(s, 50) ? daemon_pid() : supervisor_pid();
+        bool is_daemon = soak_chance(s, 50);
+        pid_t pid = is_daemon ? daemon_pid() : supervisor_pid();
         g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
         g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
         rlim_t used = 0;
@@ -231,6 +233,7 @@ static void descriptors_run_out(Soak *s) {
                 used++;
         if (used > 0 && limit_descriptors(pid, used + soak_random(s, 6))) {
                 s->scarce = true;
+                s->daemon_died |= is_daemon;
                 lift_later(s, descriptors_return, pid, 300);
         }
 }
@@ -303,8 +306,7 @@ static void lift(guint i) {
 }
 
 void faults_tick(Soak *s) {
-        /* A fault point may have ended it. */
-        if (points && !daemon_lives())
+        if (s->daemon_died && !daemon_lives())
                 daemon_start();
         for (guint i = lifts->len; i-- > 0;)
                 if (g_get_monotonic_time() >= g_array_index(lifts, Lift, i).at)
