@@ -64,6 +64,8 @@ int spawn_detached(sd_event *event, const char *const *argv, bool *runs, Error *
                 return error_set(e, r, "spawn", "cannot watch %s", argv[0]);
         }
         sd_event_source_set_io_fd_own(source, true);
+        /* Or else it keeps the event loop. */
+        sd_event_source_set_floating(source, true);
         *runs = true;
         return 0;
 }
