@@ -220,10 +220,12 @@ static int v2_watch_oom(Cgroup *cgroup, uint32_t *ret_events) {
 
         if (cgroup->tree->of[CONTROLLER_MEMORY] < 0)
                 return -EOPNOTSUPP;
-        snprintf(path, sizeof(path), "%s/memory.events", cgroup->id);
-        cgroup->oom = openat(cgroup->tree->parents[0], path, O_RDONLY | O_CLOEXEC);
-        if (cgroup->oom < 0)
-                return -errno;
+        if (cgroup->oom < 0) {
+                snprintf(path, sizeof(path), "%s/memory.events", cgroup->id);
+                cgroup->oom = openat(cgroup->tree->parents[0], path, O_RDONLY | O_CLOEXEC);
+                if (cgroup->oom < 0)
+                        return -errno;
+        }
         *ret_events = EPOLLPRI | EPOLLET;
         return cgroup->oom;
 }

@@ -250,6 +250,8 @@ static void test_oom(void) {
         CHECK_INT(kills, 0);
         fd = cgroup_watch_oom(cgroup, &events);
         CHECK(fd >= 0);
+        if (cgroup_tree_version(tree) == 2) /* the one that was read from */
+                CHECK_INT(cgroup_watch_oom(cgroup, &events), fd);
         event.events = events;
         CHECK_INT(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
         (void)epoll_wait(epoll, &event, 1, 0);
