@@ -248,7 +248,7 @@ void bus_check_property(const char *path, const char *name, const char *pattern)
 }
 
 void bus_wait_property(const char *path, const char *name, const char *pattern) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
 
         while (!bus_property_matches(path, name, pattern)) {
                 if (g_get_monotonic_time() > end) {
@@ -289,7 +289,7 @@ void jobs_forget(void) {
 }
 
 GVariant *job_finish(const char *job, char **error_name) {
-        gint64 end = g_get_monotonic_time() + 4 * HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + 4 * HARNESS_PATIENCE_USEC;
         const char *result, *name, *message;
         g_autoptr(GVariant) ended = NULL, results = NULL;
 

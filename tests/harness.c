@@ -225,6 +225,20 @@ void check_text(const char *what, const char *actual, const char *pattern) {
         test_fails("%s is «%s», expected «%s»", what, actual ?: "(null)", pattern);
 }
 
+/* A process for each of these hundreds of links would take long. */
+static void make_applets(void) {
+        g_autofree char *list = NULL;
+        g_auto(GStrv) names = NULL;
+
+        g_assert_cmpint(shell(&list, NULL, "rootfs/bin/busybox --list"), ==, 0);
+        names = g_strsplit(g_strchomp(list), "\n", -1);
+        for (char **name = names; *name; name++) {
+                g_autofree char *path = g_build_filename("rootfs/bin", *name, NULL);
+
+                g_assert_true(symlink("busybox", path) == 0 || errno == EEXIST);
+        }
+}
+
 /* A root file system of one static binary, the way the walk-through makes it, and beside it a program that tries
  * what a container must not be able to do. */
 static void make_archive(void) {
@@ -237,17 +251,16 @@ static void make_archive(void) {
                       " rootfs/sys rootfs/var\n"
                       "mkdir -m 1777 rootfs/tmp\n"
                       "cp \"$(command -v busybox)\" rootfs/bin/busybox\n"
-                      "for applet in $(rootfs/bin/busybox --list); do\n"
-                      "        [ -e rootfs/bin/$applet ] || ln -s busybox rootfs/bin/$applet\n"
-                      "done\n"
                       "[ -z '%s' ] || cp '%s' rootfs/bin/probe\n"
                       "printf 'root:x:0:0:root:/root:/bin/sh\\n"
                       "alice:x:1000:1000:Alice:/home/alice:/bin/sh\\n' > rootfs/etc/passwd\n"
                       "printf 'root:x:0:\\nalice:x:1000:\\nstaff:x:50:alice\\n' > rootfs/etc/group\n"
-                      "mkdir rootfs/home/alice; chown 1000:1000 rootfs/home/alice\n"
-                      "tar --numeric-owner -C rootfs -cf busybox.tar .",
+                      "mkdir rootfs/home/alice; chown 1000:1000 rootfs/home/alice",
                       probe ?: "", probe ?: ""),
                 ==, 0);
+        make_applets();
+        g_assert_cmpint(shell(NULL, NULL, "tar --numeric-owner -C rootfs -cf busybox.tar ."), ==,
+                        0);
 }
 
 /* A test that fails is not the end of the program, unless it fails an assertion. */
@@ -297,9 +310,6 @@ void harness_init(int *argc, char ***argv) {
         image = image_import("busybox.tar", "busybox", &error);
         if (!image)
                 g_error("cannot import busybox.tar: %s", error);
-        /* With the first record the daemon gets a connection to the journal, which it keeps. */
-        if (g_file_test("/run/systemd/journal/socket", G_FILE_TEST_EXISTS))
-                expect(0, "", "", "mydocker run --rm busybox true");
 }
 
 /* After a failed test, so that the next one does not fail for its remains. */

@@ -23,10 +23,14 @@
 #define HARNESS_SANITIZED false
 #endif
 
+/* Whether everything takes many times as long, so that the same can be seen with less. */
+#define HARNESS_SLOW (HARNESS_SANITIZED || g_getenv("MYDOCKER_TEST_PATIENCE"))
+
 /* How long something may take that happens soon, in seconds; generous, it is waited out only in a failure. Where everything
  * takes longer, MYDOCKER_TEST_PATIENCE says how long. */
 #define HARNESS_PATIENCE harness_patience()
 int harness_patience(void);
+#define HARNESS_PATIENCE_USEC ((gint64)HARNESS_PATIENCE * G_USEC_PER_SEC)
 
 /* Marks the test as failed, says why, and goes on. */
 void test_fails(const char *format, ...) G_GNUC_PRINTF(1, 2);
@@ -34,7 +38,7 @@ void test_fails(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* Waits until the condition holds; fails the test if it never does. */
 #define WAIT_UNTIL(condition)                                                                      \
         do {                                                                                       \
-                gint64 _end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;          \
+                gint64 _end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;                      \
                 while (!(condition)) {                                                             \
                         if (g_get_monotonic_time() > _end) {                                       \
                                 test_fails("%s:%d: never came true: %s", __FILE__, __LINE__,       \

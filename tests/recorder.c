@@ -136,7 +136,7 @@ int recorder_find(Recorder *recorder, guint start, const char *pattern) {
 }
 
 int recorder_wait(Recorder *recorder, guint start, const char *pattern) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
         int r;
 
         g_mutex_lock(&recorder->mutex);

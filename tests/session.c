@@ -53,7 +53,7 @@ bool session_read(Session *session) {
 }
 
 void session_expect(Session *session, const char *text) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
 
         while (!strstr(session->output->str, text)) {
                 if (!session_read(session) || g_get_monotonic_time() > end) {
@@ -71,7 +71,7 @@ void session_type(Session *session, const char *text) {
 }
 
 void session_ask(Session *session, const char *line, const char *answer) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
 
         while (!strstr(session->output->str, answer) && g_get_monotonic_time() < end) {
                 session_type(session, line);
@@ -82,7 +82,7 @@ void session_ask(Session *session, const char *line, const char *answer) {
 }
 
 int session_end(Session *session) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
         int status;
 
         while (session_read(session))

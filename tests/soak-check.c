@@ -118,7 +118,7 @@ static void close_streams(Soak *s) {
 
 /* Return: the tree when it rests, to be unreferenced. */
 static GVariant *wait_for_rest(Soak *s) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
 
         g_dbus_connection_close_sync(s->waiter->connection, NULL, NULL);
         /* Some wait for those who do not read. */
@@ -445,7 +445,7 @@ static char *compare_cache(Soak *s, GVariant *objects) {
 }
 
 static void check_cache(Soak *s) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
 
         for (;;) {
                 g_autoptr(GVariant) objects = get_objects();
@@ -470,7 +470,7 @@ static void check_cache(Soak *s) {
 
 static void check_set(const char *what, const char *expected_command, const char *actual_command) {
         g_autofree char *expected = NULL, *actual = NULL;
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
 
         for (;;) {
                 g_clear_pointer(&expected, g_free);

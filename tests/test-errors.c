@@ -229,7 +229,7 @@ static void test_dead_supervisor(void) {
 
         container_wait_log(path, "set");
         supervisor_kill();
-        end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
         while (!other && g_get_monotonic_time() < end) {
                 g_autoptr(GError) error = NULL;
                 g_autoptr(GVariant) reply = bus_try(bus, NULL, NULL, &error, NULL, "Run",

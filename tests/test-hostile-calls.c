@@ -304,7 +304,7 @@ static bool run_batch(GDBusConnection *caller, GDBusConnection *owner) {
         answered = all_answered(calls, SHORT_WAIT);
         if (!answered) {
                 start_again(owner);
-                answered = all_answered(calls, HARNESS_PATIENCE * G_USEC_PER_SEC);
+                answered = all_answered(calls, HARNESS_PATIENCE_USEC);
         }
         for (guint i = 0; i < BATCH; i++) {
                 if (!calls[i].answered)

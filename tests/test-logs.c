@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LINES (HARNESS_SANITIZED ? 100000 : 1000000)
+#define LINES (HARNESS_SLOW ? 100000 : 1000000)
 
 /* "2024-01-02T03:04:05.123456789Z" */
 #define TIME "20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9][.][0-9]\\{9\\}Z"
@@ -151,7 +151,7 @@ static void test_cursor(void) {
         g_autofree char *cursor = g_strdup("");
         int next = 0, rounds = 0;
 
-        for (gint64 end = g_get_monotonic_time() + 2 * HARNESS_PATIENCE * G_USEC_PER_SEC;
+        for (gint64 end = g_get_monotonic_time() + 2 * HARNESS_PATIENCE_USEC;
              next < 10000 && g_get_monotonic_time() < end; rounds++) {
                 g_autoptr(GVariant) reply =
                         bus_call(path, "ReadLogs", "(%s, uint32 2000, @a{sv} {})", cursor);

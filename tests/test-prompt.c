@@ -55,7 +55,7 @@ static bool terminal_read(Terminal *t, int milliseconds) {
 
 /* Waits until the text is shown, after what was waited for before. */
 static void terminal_expect(Terminal *t, const char *text) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
         const char *found;
 
         while (!(found = strstr(t->shown->str + t->read, text)))
@@ -82,7 +82,7 @@ static void terminal_type(Terminal *t, const char *text) {
 
 /* Waits for the command's end. Return: its exit status as the shell's $?; all that was shown in *shown. */
 static int terminal_finish(Terminal *t, char **shown) {
-        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE * G_USEC_PER_SEC;
+        gint64 end = g_get_monotonic_time() + HARNESS_PATIENCE_USEC;
         int status = 0;
 
         while (terminal_read(t, 100) && g_get_monotonic_time() < end)

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 /* Bytes that go through native pipes, or are copied in both directions, and elsewhere; in units of the file "random". */
-#define MUCH (HARNESS_SANITIZED ? 8 : 64)
-#define COPIED (HARNESS_SANITIZED ? 2 : 8)
+#define MUCH (HARNESS_SLOW ? 8 : 64)
+#define COPIED (HARNESS_SLOW ? 2 : 8)
 
 /* Without --rm the output is shown and logged; streams stay apart, the status is the command's. */
 static void test_logged_and_shown(void) {

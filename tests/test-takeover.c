@@ -113,7 +113,7 @@ static void test_upgrade(void) {
         g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
         Session *session, *second;
         pid_t supervisor = supervisor_pid();
-        guint n = HARNESS_SANITIZED ? CONTAINERS / 4 : CONTAINERS;
+        guint n = HARNESS_SLOW ? CONTAINERS / 4 : CONTAINERS;
 
         for (guint i = 0; i < n; i++) {
                 g_autofree char *options = g_strdup_printf("{'name': <'c%u'>}", i);
