@@ -13,7 +13,7 @@ struct Runtime {
         int own_pids;       /* the supervisor's pid namespace */
         int proc;
         int init;          /* the program of a container's own init */
-        int closer;        /* the channel of root_release() */
+        int closer;        /* the channel of mount_release() */
         bool oom_adjusted; /* the supervisor's own OOM score is not 0 and would be inherited */
         Features features;
 };

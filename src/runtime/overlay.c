@@ -9,6 +9,7 @@
 #include "runtime/context.h"
 #include "runtime/mount.h"
 #include "runtime/overlay-mount.h"
+#include "runtime/start.h"
 #include "runtime/userns.h"
 #include "shared/fd.h"
 #include "shared/json.h"
@@ -88,30 +89,29 @@ static int check_writable(int fd, Error *e) {
         return 0;
 }
 
-/* `container` is the container's open directory or -EBADF. */
-static int mount_overlay(int state, int container, bool by_fds, const OverlaySpec *spec, Error *e) {
-        OverlaySource source = {
+/* `container` is the container's open directory or -EBADF. What *source is given is the caller's, also on failure. */
+static int mount_overlay(int state, int container, bool by_fds, const OverlaySpec *spec,
+                         OverlaySource *source, Error *e) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        *source = (OverlaySource){
                 .layers = -EBADF,
                 .container = -EBADF,
                 .ids = spec->layers,
                 .id_base = spec->userns >= 0 ? spec->id_base : 0,
         };
-        _cleanup_close_ int fd = -EBADF;
-        int r;
-
-        r = open_source(state, container, spec, &source, e);
-        if (r >= 0 && by_fds)
-                r = fd = overlay_mount_fds(&source, e);
-        else if (r >= 0) {
+        TRY(open_source(state, container, spec, source, e));
+        if (by_fds)
+                r = fd = overlay_mount_fds(source, e);
+        else {
                 _cleanup_close_ int staging = fd_open_or_make_dir(state, "staging", 0700);
 
                 if (staging < 0)
                         r = error_set(e, staging, "overlay", "making the staging directory");
                 else
-                        r = fd = overlay_mount_paths(&source, staging, e);
+                        r = fd = overlay_mount_paths(source, staging, e);
         }
-        safe_close(source.layers);
-        safe_close(source.container);
         if (r >= 0 && container >= 0)
                 r = check_writable(fd, e);
         return r < 0 ? r : TAKE_FD(fd);
@@ -119,6 +119,8 @@ static int mount_overlay(int state, int container, bool by_fds, const OverlaySpe
 
 int overlay_mount(Runtime *runtime, const OverlaySpec *spec, Error *e) {
         _cleanup_close_ int container = -EBADF;
+        OverlaySource source;
+        int r;
 
         if (spec->container) {
                 container = runtime_open_container(runtime, spec->container);
@@ -126,8 +128,11 @@ int overlay_mount(Runtime *runtime, const OverlaySpec *spec, Error *e) {
                         return error_set(e, container, "overlay",
                                          "opening the container's directory");
         }
-        return mount_overlay(runtime->state, container, runtime->features.overlay_fd_layers, spec,
-                             e);
+        r = mount_overlay(runtime->state, container, runtime->features.overlay_fd_layers, spec,
+                          &source, e);
+        safe_close(mount_release(runtime, source.layers));
+        safe_close(mount_release(runtime, source.container));
+        return r;
 }
 
 /* layers/PROBE_LAYER/diff, upper, work */
@@ -165,8 +170,11 @@ static bool probe_one(int probe, bool by_fds, int userns, Error *e) {
                 .userns = userns,
                 .id_base = PROBE_ID_BASE,
         };
+        OverlaySource source;
 
-        fd = mount_overlay(probe, probe, by_fds, &spec, e);
+        fd = mount_overlay(probe, probe, by_fds, &spec, &source, e);
+        safe_close(source.layers);
+        safe_close(source.container);
         return fd >= 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The process in which root file systems are closed that nobody uses any more. There is one for all, since making one
- * for each takes the supervisor longer than all else that it does at a container's end. */
+/* The process in which mounts are closed that nobody uses any more. There is one for all, since making one for each
+ * takes the supervisor longer than any other step at a container's end. */
 
 #include <sys/wait.h>
 
@@ -12,7 +12,7 @@
 #include "shared/syscalls.h"
 
 /* Until the supervisor is gone, and what it has sent is closed. */
-static _Noreturn void close_roots(int channel) {
+static _Noreturn void close_mounts(int channel) {
         int fd;
 
         /* Nothing else: the supervisor's descriptors must not stay open here. */
@@ -39,23 +39,23 @@ static int make_process(Runtime *runtime) {
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                close_roots(theirs);
+                close_mounts(theirs);
         safe_close(runtime->closer);
         runtime->closer = TAKE_FD(ours);
         return pidfd;
 }
 
-int root_release(Runtime *runtime, int root) {
+int mount_release(Runtime *runtime, int mount) {
         int pidfd = -EBADF, r = -ENOTCONN;
 
         if (runtime->closer >= 0)
-                r = root < 0 ? 0 : channel_send(runtime->closer, &root, 1);
+                r = mount < 0 ? 0 : channel_send(runtime->closer, &mount, 1);
         if (r < 0) {
                 pidfd = make_process(runtime);
-                if (pidfd >= 0 && root >= 0)
-                        (void)channel_send(runtime->closer, &root, 1);
+                if (pidfd >= 0 && mount >= 0)
+                        (void)channel_send(runtime->closer, &mount, 1);
         }
-        safe_close(root); /* if it couldn't be sent, late, but done */
+        safe_close(mount); /* if it couldn't be sent, late, but done */
         return MAX(pidfd, -EBADF);
 }
 

@@ -268,7 +268,7 @@ int launch_abort(Runtime *runtime, Launch *launch) {
         /* Its end isn't waited for: frozen, for instance, it comes only when somebody lets the container go on. */
         if (pidfd >= 0)
                 (void)sys_pidfd_send_signal(pidfd, SIGKILL);
-        safe_close(root_release(runtime, launch->root));
+        safe_close(mount_release(runtime, launch->root));
         safe_close(launch->channel);
         safe_close(launch->terminal_master);
         safe_close(launch->terminal_slave);

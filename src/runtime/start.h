@@ -26,7 +26,7 @@ typedef struct Launch {
         int streams
                 [3]; /* our ends of STREAM_PIPE and STREAM_LOG: written for stdin, read for the others; else
                          * -EBADF. CLOEXEC, blocking. */
-        int root; /* a main process's: a hold on its root file system, to be given to root_release() */
+        int root; /* a main process's: a hold on its root file system, to be given to mount_release() */
         int terminal_master; /* both only with a tty, and only from the moment launch_continue() returns 1 */
         int terminal_slave;
         bool in_running; /* in a container that runs: its end in between is one like any other */
@@ -64,12 +64,13 @@ int container_exec_begin(Runtime *runtime, int main_pidfd, uint32_t id_base, Cgr
  * "exec" with another errno: it can't be executed. */
 int launch_continue(Launch *launch, Error *e);
 
-/* Closes launch.root, in a process of its own. Who unmounts an overlay last waits until the
- * disk has all that anybody wrote to the file system below it. Without this hold that would be the container's main
- * process, and its end would be known only then: so it is called after that end has been told. `root` may be
+/* Closes a mount that is attached nowhere, in a process of its own, since whoever does it last waits: for a grace period
+ * of the kernel, milliseconds on a busy machine, and with an overlay until the disk has all that anybody wrote to the file
+ * system below it. So launch.root is a hold, without which a container's main process would wait for the disk, and
+ * its end would be known only then; it is to be released after that end has been told. `mount` may be
  * -EBADF: then the process is only made, if there is none. Return: a pidfd of a process that was made, or -EBADF; it is
  * to be given to child_reap() when it is readable. */
-int root_release(Runtime *runtime, int root);
+int mount_release(Runtime *runtime, int mount);
 
 /* Kills the process, which has not executed its command yet, and closes everything. May be called again. Return: the
  * process's pidfd, or -EBADF when there is none; it is to be given to child_reap() when it is readable. */

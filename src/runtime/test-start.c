@@ -256,13 +256,13 @@ static void test_many(void) {
         reset_container();
 }
 
-/* Return: as root_release(), once the descriptor that it was given, a pipe's, is closed everywhere. */
+/* Return: as mount_release(), once the descriptor that it was given, a pipe's, is closed everywhere. */
 static int release(void) {
         int fds[2], pidfd;
         char byte;
 
         CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
-        pidfd = root_release(test_runtime, fds[1]);
+        pidfd = mount_release(test_runtime, fds[1]);
         CHECK_INT(read(fds[0], &byte, 1), 0);
         safe_close(fds[0]);
         return pidfd;
@@ -283,14 +283,14 @@ static void test_release(void) {
         pidfd = release();
         CHECK(pidfd >= 0);
         CHECK_INT(release(), -EBADF);
-        CHECK_INT(root_release(test_runtime, -EBADF), -EBADF);
+        CHECK_INT(mount_release(test_runtime, -EBADF), -EBADF);
         CHECK_INT(sys_pidfd_send_signal(pidfd, SIGKILL), 0);
         reap(pidfd);
         pidfd = release();
         CHECK(pidfd >= 0);
         test_runtime->closer = safe_close(test_runtime->closer);
         reap(pidfd);
-        pidfd = root_release(test_runtime, -EBADF);
+        pidfd = mount_release(test_runtime, -EBADF);
         CHECK(pidfd >= 0);
         CHECK_INT(release(), -EBADF);
         safe_close(pidfd);

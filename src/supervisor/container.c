@@ -199,7 +199,8 @@ static void finish_container(Container *container) {
         }
         process->end.oom_killed = process->end.status != 0 && container->oom_kills > 0;
         send_end(process);
-        reaper_watch(supervisor->reaper, root_release(supervisor->runtime, TAKE_FD(process->root)));
+        reaper_watch(supervisor->reaper,
+                     mount_release(supervisor->runtime, TAKE_FD(process->root)));
         container_free(container, true);
 }
 

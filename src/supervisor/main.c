@@ -181,7 +181,7 @@ static int set_up(Supervisor *supervisor, Error *e) {
         TRY(runtime_new(options->state_dir, &supervisor->runtime, e));
         TRY(runtime_prune_mounts(supervisor->runtime,
                                  (const char *const[]){options->runtime_dir, NULL}, e));
-        reaper_watch(supervisor->reaper, root_release(supervisor->runtime, -EBADF));
+        reaper_watch(supervisor->reaper, mount_release(supervisor->runtime, -EBADF));
         TRY(make_cgroups(supervisor, e));
         upgrade_load_containers(supervisor);
         TRY(record_adopt(supervisor, e));

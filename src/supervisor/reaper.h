@@ -20,7 +20,7 @@ DEFINE_CLEANUP(Reaper *, reaper_free)
  * `cgroup`. */
 void reaper_add(Reaper *reaper, Cgroup *cgroup);
 
-/* Reaps the child that root_release() or launch_abort() leaves when it ends; takes `pidfd`, which may be -EBADF. */
+/* Reaps the child that mount_release() or launch_abort() leaves when it ends; takes `pidfd`, which may be -EBADF. */
 void reaper_watch(Reaper *reaper, int pidfd);
 
 /* Whether the group with this path is still to be removed; tries to do so first. */

@@ -122,7 +122,7 @@ static int record_from_json(Json *json, Record *ret) {
         return ret->pid > 0 ? 0 : -EBADMSG;
 }
 
-/* The hold on the root file system, see root_release(). Not having it only makes the end known
+/* The hold on the root file system, see mount_release(). Not having it only makes the end known
  * later. */
 static int open_root(const Supervisor *supervisor, const Record *record) {
         char path[32];
