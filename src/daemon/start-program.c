@@ -45,7 +45,7 @@ static int on_detached_exit(sd_event_source *source, int fd, uint32_t revents, v
 
         *runs = false;
         (void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
-        sd_event_source_disable_unref(source);
+        sd_event_source_set_floating(source, false); /* the loop's was the last reference */
         return 0;
 }
 
@@ -64,8 +64,9 @@ int spawn_detached(sd_event *event, const char *const *argv, bool *runs, Error *
                 return error_set(e, r, "spawn", "cannot watch %s", argv[0]);
         }
         sd_event_source_set_io_fd_own(source, true);
-        /* Or else it keeps the event loop. */
+        /* The loop's, or else each would keep the other. */
         sd_event_source_set_floating(source, true);
+        sd_event_source_unref(source);
         *runs = true;
         return 0;
 }
