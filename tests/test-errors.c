@@ -385,7 +385,7 @@ static void test_slow_supervisor(void) {
                 g_usleep(20000);
         }
         close(lock);
-        g_assert_cmpint(most, ==, 1);
+        g_assert_cmpint(most, <=, 1);
         WAIT_UNTIL(shell(NULL, NULL, "mydocker run --rm busybox true") == 0);
 }
 
