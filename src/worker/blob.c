@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "worker/blob.h"
+#include "worker/ahead.h"
 #include "worker/decompress.h"
 
 /* A stream whose digest is to be another one's. */
@@ -17,11 +18,14 @@ struct Blob {
         Checked packed; /* the member's contents */
         Decompressor *decompressor;
         Checked plain; /* the same, decompressed */
+        Ahead *ahead;
         Reader tar;
 };
 
 Blob *blob_free(Blob *blob) {
         reader_done(&blob->tar);
+        if (blob->ahead)
+                ahead_free(blob->ahead);
         if (blob->decompressor)
                 decompressor_free(blob->decompressor);
         reader_done(&blob->member);
@@ -40,6 +44,10 @@ Reader *blob_reader(Blob *blob) {
 
 Input *blob_input(Blob *blob) {
         return &blob->input;
+}
+
+void blob_read_ahead(Blob *blob) {
+        ahead_begin(blob->ahead);
 }
 
 static ssize_t read_member(void *userdata, const void **ret, Error *e) {
@@ -82,22 +90,26 @@ int blob_open(const Members *members, const Member *member, const char *digest, 
         TRY(decompressor_new(packed, blob->name, &blob->decompressor, e));
         TRY(expect(&blob->plain, decompressor_source(blob->decompressor), diff_id, e));
         plain = (Source){.read = read_checked, .userdata = &blob->plain};
-        TRY(reader_open(&blob->tar, READER_TAR, plain, blob->name, e));
+        TRY(ahead_new(plain, &blob->ahead, e));
+        TRY(reader_open(&blob->tar, READER_TAR, ahead_source(blob->ahead), blob->name, e));
         *ret = TAKE_PTR(blob);
         return 0;
 }
 
-/* Reads a stream to its end. */
-static int finish(const Blob *blob, Checked *checked, Error *e) {
-        char actual[ID_LENGTH + 1];
+static int read_to_end(Source source, Error *e) {
         const void *ignored;
         ssize_t n;
 
-        do {
-                n = read_checked(checked, &ignored, e);
-                if (n < 0)
-                        return (int)n;
-        } while (n > 0);
+        do
+                n = source.read(source.userdata, &ignored, e);
+        while (n > 0);
+        return (int)n;
+}
+
+/* Compares the digest of a stream that was read to its end. */
+static int verify(const Blob *blob, const Checked *checked, Error *e) {
+        char actual[ID_LENGTH + 1];
+
         if (!checked->digest)
                 return 0;
         TRY(digest_finish(checked->digest, actual, e));
@@ -109,6 +121,8 @@ static int finish(const Blob *blob, Checked *checked, Error *e) {
 }
 
 int blob_verify(Blob *blob, Error *e) {
-        TRY(finish(blob, &blob->plain, e));
-        return finish(blob, &blob->packed, e);
+        TRY(read_to_end(ahead_source(blob->ahead), e));
+        TRY(verify(blob, &blob->plain, e));
+        TRY(read_to_end((Source){.read = read_checked, .userdata = &blob->packed}, e));
+        return verify(blob, &blob->packed, e);
 }

@@ -20,5 +20,9 @@ DEFINE_CLEANUP(Blob *, blob_free)
 Reader *blob_reader(Blob *blob);
 Input *blob_input(Blob *blob);
 
+/* From the next read on, reading, decompressing and computing digests is done in a thread of its own, to
+ * which the input belongs then, but for what it has consumed. */
+void blob_read_ahead(Blob *blob);
+
 /* Reads what is left of the member and compares the digests. Return: 0 or a negative errno. */
 int blob_verify(Blob *blob, Error *e);

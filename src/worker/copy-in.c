@@ -128,7 +128,7 @@ static int choose_names(const Work *order, const Target *target, struct archive_
 
 /* All names are given to the extractor from the container's root on, so that it finds links on the way as the
  * container does. */
-static int unpack(Job *job, const Target *target, Reader *reader, const uint64_t *consumed,
+static int unpack(Job *job, const Target *target, Reader *reader, const _Atomic uint64_t *consumed,
                   uint64_t *ret_size, Error *e) {
         _cleanup_(extractor_freep) Extractor *x = NULL;
         _cleanup_(rename_done) Rename rename = {};

@@ -25,7 +25,7 @@
 
 struct Extractor {
         int root; /* borrowed */
-        const uint64_t *consumed;
+        const _Atomic uint64_t *consumed;
         bool layer;
         Dirs dirs;
         /* The entry at hand: its name as given, and its components in `text`. */
@@ -89,7 +89,7 @@ static int failed(const Extractor *x, int number, const char *step, Error *e) {
         }
 }
 
-int extractor_new(int dir_fd, const uint64_t *consumed, bool layer, const int *lowers,
+int extractor_new(int dir_fd, const _Atomic uint64_t *consumed, bool layer, const int *lowers,
                   size_t n_lowers, Extractor **ret, Error *e) {
         _cleanup_(extractor_freep) Extractor *x = calloc(1, sizeof(*x));
 

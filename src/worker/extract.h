@@ -32,7 +32,7 @@ typedef struct Extractor Extractor;
  * is, were read so far. `layer`: entries named .wh.… are whiteouts, and directories
  * that an entry only implies look as in the layers below, `lowers` (borrowed, the lowest first);
  * without them they are 0755 and root's. Return: 0 or a negative errno. */
-int extractor_new(int dir_fd, const uint64_t *consumed, bool layer, const int *lowers,
+int extractor_new(int dir_fd, const _Atomic uint64_t *consumed, bool layer, const int *lowers,
                   size_t n_lowers, Extractor **ret, Error *e);
 Extractor *extractor_free(Extractor *x);
 DEFINE_CLEANUP(Extractor *, extractor_free)

@@ -84,6 +84,7 @@ static int unpack(Blob *blob, int dir, const Layers *lowers, uint64_t *ret_size,
         struct archive_entry *entry;
         int r;
 
+        blob_read_ahead(blob);
         TRY(extractor_new(dir, &blob_input(blob)->consumed, true, lowers->fds, lowers->n, &x, e));
         while ((r = reader_next(reader, &entry, e)) > 0)
                 TRY(extractor_add(x, reader, entry, e));

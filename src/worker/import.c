@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shared/strutil.h"
+#include "worker/ahead.h"
 #include "worker/decompress.h"
 #include "worker/extract.h"
 #include "worker/import.h"
@@ -91,7 +92,7 @@ static int open_tar(Reader *reader, Source source, Start *ret, Error *e) {
         return MIN(r, 0);
 }
 
-static int unpack(Reader *reader, const Start *start, int layer, const uint64_t *consumed,
+static int unpack(Reader *reader, const Start *start, int layer, const _Atomic uint64_t *consumed,
                   uint64_t *ret_size, Error *e) {
         _cleanup_(extractor_freep) Extractor *x = NULL;
         struct archive_entry *entry = start->entry;
@@ -122,8 +123,8 @@ int import_read_trailer(Source source, Error *e) {
 }
 
 /* Unpacks a plain tar into staging/0. */
-static int import_rootfs(Job *job, Reader *reader, const Start *start, const uint64_t *consumed,
-                         Json *done, Error *e) {
+static int import_rootfs(Job *job, Reader *reader, const Start *start,
+                         const _Atomic uint64_t *consumed, Json *done, Error *e) {
         _cleanup_json_ Json *images = json_object_new_array(), *image = json_object_new_object(),
                             *layers = json_object_new_array();
         _cleanup_close_ int layer = -EBADF;
@@ -159,15 +160,20 @@ static int import_file(Job *job, int fd, Json *done, Error *e) {
 /* Return: 1, 0 with *ret_file to be imported as a plain tar, or a negative errno. */
 static int import_archive(Job *job, Input *input, Json *done, int *ret_file, Error *e) {
         _cleanup_(decompressor_freep) Decompressor *d = NULL;
+        _cleanup_(ahead_freep) Ahead *ahead = NULL;
         _cleanup_(reader_done) Reader reader = READER_INIT;
         _cleanup_(start_done) Start start = {};
 
         input->keep = true;
         TRY(decompressor_new(input_source(input), "the archive", &d, e));
-        TRY(open_tar(&reader, decompressor_source(d), &start, e));
+        TRY(ahead_new(decompressor_source(d), &ahead, e));
+        TRY(open_tar(&reader, ahead_source(ahead), &start, e));
         if (may_be_image(entry_name(start.entry)))
                 return import_image(job, input, decompressor_is_active(d), done, ret_file, e);
         input->keep = false;
+        /* The end of a pipe may never come. */
+        if (input->start >= 0)
+                ahead_begin(ahead);
         TRY(import_rootfs(job, &reader, &start, &input->consumed, done, e));
         return 1;
 }

@@ -12,7 +12,8 @@ typedef struct Input {
         int fd;
         off_t start; /* of the archive in a regular file; -1: it can only be read once, in order */
         uint64_t size; /* of all that is to come; 0: not known */
-        uint64_t consumed;
+        /* Asked for also while another thread reads. */
+        _Atomic uint64_t consumed;
         /* For progress, of which this input is the part `before` to `before + share` of 1. NULL:
          * none. */
         Job *job;

@@ -105,6 +105,8 @@ static const uint16_t allowed_calls[] = {
         SYS_mremap,
         SYS_madvise,
         SYS_futex,
+        SYS_rseq,
+        SYS_set_robust_list,
         SYS_getpid,
         SYS_gettid,
         SYS_capget,
@@ -152,7 +154,7 @@ static const struct {
 /* Leaves room for more values in each of the restricted calls. */
 typedef struct Filter {
         struct sock_filter
-                code[24 + 24 * ELEMENTSOF(restricted_calls) + 2 * ELEMENTSOF(allowed_calls)];
+                code[32 + 24 * ELEMENTSOF(restricted_calls) + 2 * ELEMENTSOF(allowed_calls)];
         size_t n;
 } Filter;
 
@@ -191,10 +193,14 @@ static void add_head(Filter *filter) {
 }
 
 /* Refuses (EPERM) all but the lists above; memory may not be made executable. */
-static int load_filter(void) {
+static int load_filter(WorkType type) {
         /* abort(3) and the like. To the kernel this process may signal every other one of root's,
          * whatever its capabilities. */
         const uint32_t own_pid = (uint32_t)getpid();
+        /* What pthread_create(3) asks for: nothing that is a process or has namespaces of its own. */
+        const uint32_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND |
+                                CLONE_THREAD | CLONE_SETTLS | CLONE_PARENT_SETTID |
+                                CLONE_CHILD_CLEARTID;
         Filter whole = {}, *filter = &whole;
         struct sock_fprog program = {.filter = whole.code};
 
@@ -203,6 +209,11 @@ static int load_filter(void) {
                 add_restricted(filter, restricted_calls[i].call, restricted_calls[i].argument,
                                restricted_calls[i].values, restricted_calls[i].n_values);
         add_restricted(filter, SYS_tgkill, 0, &own_pid, 1);
+        if (type == WORK_IMPORT)
+                add_restricted(filter, SYS_clone, 0, &thread, 1);
+        /* Its flags lie in memory, which a filter cannot see: the C library is to do without. */
+        ADD(UNLESS_EQUAL_SKIP(SYS_clone3, 1));
+        ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
         for (size_t i = 0; i < ELEMENTSOF(allowed_calls); i++) {
                 ADD(UNLESS_EQUAL_SKIP(allowed_calls[i], 1));
                 ADD(ALLOW);
@@ -266,7 +277,7 @@ int sandbox_enter(const Job *job, Error *e) {
                 return error_set(e, r, "sandbox", "giving up capabilities");
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return error_set(e, errno, "sandbox", "giving up new privileges");
-        r = SANDBOX_WEAK ? 0 : load_filter();
+        r = SANDBOX_WEAK ? 0 : load_filter(type);
         return r < 0 ? error_set(e, r, "sandbox", "loading the system call filter") : 0;
 }
 

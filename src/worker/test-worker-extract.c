@@ -432,6 +432,40 @@ static void test_compressed(void) {
         }
 }
 
+/* The archive is read ahead, in a thread: what it reads last comes to the end, an archive that is refused leaves much of
+ * it unread, and damage far behind is found. */
+static void test_large(void) {
+        enum { SIZE = 8 << 20 };
+        char *text = malloc(SIZE + 1);
+        struct stat st;
+        Error error;
+        int fd;
+
+        CHECK(text);
+        for (size_t i = 0; i < SIZE; i++)
+                text[i] = (char)('a' + i * i % 25);
+        text[SIZE] = '\0';
+        check_accepted((Item[]){{"a", S_IFREG, 0644, text}, {"b", S_IFREG, 0644, "last"}, END});
+        CHECK(stat("staging/0/a", &st) >= 0);
+        CHECK_INT(st.st_size, SIZE);
+        check_file("staging/0/b", "last");
+        clear_staging();
+        check_refused((Item[]){{"a", S_IFREG, 0644, "x"},
+                               {"../pwned", S_IFREG, 0644, "x"},
+                               {"b", S_IFREG, 0644, text},
+                               END});
+
+        fd = make_archive((Item[]){{"a", S_IFREG, 0644, text}, END}, ARCHIVE_FILTER_GZIP);
+        CHECK(fstat(fd, &st) >= 0);
+        CHECK_INT(ftruncate(fd, st.st_size - 20), 0);
+        CHECK(!import_fd(fd, &error));
+        CHECK_STR(error.stage, "archive");
+        CHECK(strstr(error.text, "too early"));
+        clear_staging();
+        close(fd);
+        free(text);
+}
+
 /* A full disk is not the archive's fault. */
 static void test_full_disk(void) {
         static char text[3 * 1024 * 1024];
@@ -471,6 +505,7 @@ int main(void) {
         test_truncated();
         test_not_archives();
         test_compressed();
+        test_large();
         test_full_disk();
         check_outside();
         leave_scratch(scratch, path);

@@ -51,7 +51,12 @@ static void check_calls(void) {
         CHECK_REFUSED(mount("none", "/", "tmpfs", 0, NULL));
         CHECK_REFUSED(syscall(SYS_open_tree, AT_FDCWD, "/", 1));
         CHECK_REFUSED(unshare(CLONE_NEWUSER));
-        CHECK_REFUSED(syscall(SYS_clone3, &clone, sizeof(clone)));
+        CHECK(syscall(SYS_clone3, &clone, sizeof(clone)) < 0);
+        CHECK_INT(errno, ENOSYS);
+        CHECK_REFUSED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL));
+        CHECK_REFUSED(syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, NULL));
+        CHECK_REFUSED(syscall(SYS_clone, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, NULL, NULL, NULL,
+                              NULL));
         CHECK_REFUSED(fork());
         CHECK_REFUSED(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
         CHECK_REFUSED(kill(getppid(), 0));

@@ -52,7 +52,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 typedef struct Bytes {
         const uint8_t *data;
         size_t size;
-        uint64_t consumed;
+        _Atomic uint64_t consumed;
 } Bytes;
 
 /* In small pieces, so that what lies across their borders is met. */
