@@ -65,6 +65,7 @@ static const uint16_t allowed_calls[] = {
         SYS_fstatfs,
         SYS_getdents64,
         SYS_ftruncate,
+        SYS_sync_file_range,
         SYS_copy_file_range,
         SYS_sendfile,
         /* names below a directory */
