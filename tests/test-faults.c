@@ -449,6 +449,21 @@ static void test_cancel(void) {
         expect(1, NULL, "*No such*", "mydocker inspect canceled");
 }
 
+/* A process that is killed before it was told to go on; by then it has a control group of its own. */
+static void test_killed_before_release(void) {
+        write_control("reached", "");
+        write_control("armed", "process.release 1 hold\n");
+        write_control("taken", "");
+        expect(0, "", "", "mydocker run --name c busybox true > said 2>&1 &");
+        WAIT_UNTIL(!exists("armed"));
+        remove_control("reached");
+        expect(0, "", "", "kill -KILL $(pgrep -n -P %d)", supervisor_pid());
+        open_gate(supervisor_pid());
+        WAIT_UNTIL(shell(NULL, NULL, "grep -q 'the new process was killed' said") == 0);
+        remove_control("taken");
+        expect(0, "", "", "rm said; mydocker ps -aq");
+}
+
 /* All points there are, as the programs list them. */
 static void test_all_hit(void) {
         g_autofree char *text = NULL;
@@ -488,6 +503,7 @@ int main(int argc, char *argv[]) {
                 harness_add_data(name, test_operation, &operations[i]);
         }
         harness_add("/faults/cancel", test_cancel);
+        harness_add("/faults/killed", test_killed_before_release);
         harness_add("/faults/all-hit", test_all_hit);
         return harness_run();
 }

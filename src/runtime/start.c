@@ -142,7 +142,12 @@ static int supply(Runtime *runtime, const ContainerSpec *spec, const int *volume
         return send_mounts(runtime, spec, volumes, userns, launch, e);
 }
 
-/* A process that failed before it got everything has said why, which is better than that it is gone. */
+static int say_killed(Error *e) {
+        return error_set(e, ECHILD, "namespace", "the new process was killed");
+}
+
+/* A process that failed before it got everything has said why, which is better than that it is gone. One that has said
+ * nothing was killed. */
 static int prefer_report(Launch *launch, int r, Error *e) {
         Report report;
         int fds[2];
@@ -154,7 +159,7 @@ static int prefer_report(Launch *launch, int r, Error *e) {
                         r = -e->number;
                 }
         }
-        return r;
+        return r == -EPIPE ? say_killed(e) : r;
 }
 
 static int check_spec(const Runtime *runtime, const ContainerSpec *spec, Error *e) {
@@ -255,7 +260,7 @@ int launch_continue(Launch *launch, Error *e) {
                 else if (launch->prepared || launch->in_running)
                         r = 1;
                 else
-                        r = error_set(e, ECHILD, "namespace", "the new process was killed");
+                        r = say_killed(e);
                 fd_close_many(fds, 2);
         } while (r == 0);
         launch->channel = safe_close(launch->channel);
