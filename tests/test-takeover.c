@@ -260,6 +260,17 @@ static void test_other_boot(void) {
                        "\"01234567-89ab-cdef-0123-456789abcdef\"/'");
 }
 
+/* The daemon watches a supervisor that it has started, and none that has died. */
+static void test_watched(void) {
+        for (int i = 0; i < 2; i++) {
+                supervisor_kill();
+                WAIT_UNTIL(shell(NULL, NULL, "mydocker run --rm busybox true") == 0);
+                WAIT_UNTIL(shell(NULL, NULL, "[ $(ls -l /proc/%d/fd | grep -c pidfd) -eq 1 ]",
+                                 daemon_pid()) == 0);
+        }
+        begin_anew();
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         begin_anew();
@@ -267,5 +278,6 @@ int main(int argc, char *argv[]) {
         harness_add("/takeover/death", test_death);
         harness_add("/takeover/pid-reused", test_pid_reused);
         harness_add("/takeover/other-boot", test_other_boot);
+        harness_add("/takeover/watched", test_watched);
         return harness_run();
 }
