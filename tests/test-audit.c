@@ -18,7 +18,16 @@
 static GDBusConnection *nobody;
 static int journal = -1;
 
-/* Starts mydockerd again, in a mount namespace of its own. */
+/* Starts mydockerd again, in a mount namespace of its own where this directory has what the journal listens on, or has not. */
+static void restart_with(const char *directory) {
+        daemon_kill(SIGTERM);
+        expect(0, NULL, NULL,
+               "unshare -m --propagation private sh -euc '"
+               "mount --bind %s /mnt; mount -t tmpfs -o mode=0755 tmpfs /run; mkdir /run/systemd;"
+               " mount --move /mnt /run/systemd; exec %s/start-daemon'",
+               directory, sandbox_dir());
+}
+
 static void begin_journal(void) {
         struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "systemd/journal/socket"};
         struct timeval patience = {.tv_sec = HARNESS_PATIENCE};
@@ -28,12 +37,7 @@ static void begin_journal(void) {
         g_assert_cmpint(bind(journal, (struct sockaddr *)&address, sizeof(address)), ==, 0);
         g_assert_cmpint(setsockopt(journal, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)),
                         ==, 0);
-        daemon_kill(SIGTERM);
-        expect(0, NULL, NULL,
-               "unshare -m --propagation private sh -euc '"
-               "mount --bind systemd /mnt; mount -t tmpfs -o mode=0755 tmpfs /run; mkdir /run/systemd;"
-               " mount --move /mnt /run/systemd; exec %s/start-daemon'",
-               sandbox_dir());
+        restart_with("systemd");
 }
 
 static void end_journal(void) {
@@ -190,9 +194,14 @@ static void test_origin(void) {
 static void test_no_journal(void) {
         g_autofree char *log = NULL;
 
+        expect(0, "", "", "mkdir silence");
+        restart_with("silence");
         expect(0, NULL, "", "mydocker run --rm --name logged busybox true");
         log = read_file("%s/daemon.log", sandbox_dir());
         check_text("log", log, "*" RUN " allowed (root) to uid 0, verb run, container logged, *");
+        daemon_kill(SIGTERM);
+        expect(0, "", "", "rmdir silence");
+        daemon_start();
 }
 
 int main(int argc, char *argv[]) {

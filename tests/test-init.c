@@ -95,7 +95,8 @@ static void test_terminal(void) {
         g_autoptr(GUnixFDList) fds = NULL;
         g_autoptr(GVariant) reply = NULL;
         g_autoptr(GError) error = NULL;
-        g_autofree char *log = NULL;
+        g_autofree char *log = NULL, *said = NULL;
+        g_auto(GStrv) parts = NULL;
         int fd;
 
         reply = bus_try(bus, NULL, &fds, &error, path, "Attach", "(@a{sv} {},)");
@@ -108,8 +109,10 @@ static void test_terminal(void) {
         WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, "int")));
         g_variant_unref(bus_call(path, "Kill", "(10, @a{sv} {})"));
         WAIT_UNTIL((g_free(log), log = container_log(path), strstr(log, "usr1")));
-        check_text("log", log, "ready\r\n*int\r\nusr1\r\n");
-        CHECK(strstr(log, "int") == g_strrstr(log, "int"));
+        /* The kernel sends the signal and then shows the key: the command may be quicker. */
+        parts = g_strsplit(log, "^C", -1);
+        said = g_strjoinv("", parts);
+        check_text("log", said, "ready\r\nint\r\nusr1\r\n");
         close(fd);
         container_remove(path);
 }
