@@ -178,9 +178,10 @@ static bool probe_one(int probe, bool by_fds, int userns, Error *e) {
         return fd >= 0;
 }
 
-/* A full disk says nothing about what the kernel and the file system can do. */
-static bool is_full(const Error *e) {
-        return e->number == ENOSPC || e->number == EDQUOT;
+/* What runs out says nothing about what the kernel and the file system can do. */
+static bool is_shortage(int number) {
+        return number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOSPC ||
+               number == EDQUOT;
 }
 
 static int probe_tree(int probe, int userns, Features *ret, Error *e) {
@@ -193,8 +194,9 @@ static int probe_tree(int probe, int userns, Features *ret, Error *e) {
         ret->overlay_fd_layers = probe_one(probe, true, -EBADF, &by_fds);
         ret->idmapped_overlay =
                 userns >= 0 && probe_one(probe, ret->overlay_fd_layers, userns, &mapped);
-        if (is_full(&by_fds) || is_full(&mapped))
-                return error_set(e, ENOSPC, "runtime", "trying an overlay in the state directory");
+        if (is_shortage(by_fds.number) || is_shortage(mapped.number))
+                return error_set(e, is_shortage(by_fds.number) ? by_fds.number : mapped.number,
+                                 "runtime", "trying an overlay in the state directory");
         if (!ret->overlay_fd_layers && !ret->idmapped_overlay &&
             !probe_one(probe, false, -EBADF, e))
                 return -e->number;
@@ -207,6 +209,9 @@ static int probe(Runtime *runtime, Features *ret, Error *e) {
         int r;
 
         userns = userns_make(runtime, map, map);
+        /* ENOSPC is sysctl user.max_user_namespaces here; see user_namespaces(7). */
+        if (userns < 0 && userns != -ENOSPC && is_shortage(-userns))
+                return error_set(e, userns, "runtime", "making a user namespace");
         if (userns < 0)
                 log_errno(LOG_WARNING, userns, "The kernel makes no user namespaces");
         directory = fd_open_or_make_dir(runtime->state, PROBE_DIR, 0700);
@@ -258,7 +263,7 @@ int overlay_probe(Runtime *runtime, Features *ret, Error *e) {
                         log_errno(LOG_WARNING, r, "Can't note what overlay can do");
                 return 0;
         }
-        if (is_full(e) && recall(runtime->state, ret, kernel) >= 0) {
+        if (is_shortage(e->number) && recall(runtime->state, ret, kernel) >= 0) {
                 *e = ERROR_INIT;
                 return 0;
         }

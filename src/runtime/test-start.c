@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "runtime/context.h"
 #include "runtime/test-harness.h"
@@ -296,6 +298,43 @@ static void test_release(void) {
         safe_close(pidfd);
 }
 
+/* With room for `n` descriptors: whether one is made, which then knows the same as ever. */
+static bool is_made(rlim_t n) {
+        struct rlimit limit;
+        Runtime *runtime = NULL;
+        Error e = ERROR_INIT;
+
+        CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        limit.rlim_cur = n;
+        CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        if (runtime_new(test_runtime->state_path, &runtime, &e) < 0)
+                return false;
+        CHECK_INT(runtime->features.idmapped_overlay, test_runtime->features.idmapped_overlay);
+        CHECK_INT(runtime->features.overlay_fd_layers, test_runtime->features.overlay_fd_layers);
+        return true;
+}
+
+/* A runtime that cannot open what it needs is not made; it never holds that something does not work here. */
+static void test_shortage(void) {
+        unsigned made = 0, failed = 0;
+
+        for (rlim_t n = 3; n < 64; n++) {
+                int status;
+                /* It enters a mount namespace of its own. */
+                pid_t pid = fork();
+
+                if (pid == 0)
+                        _exit(is_made(n) ? 0 : 2);
+                CHECK_INT(waitpid(pid, &status, 0), pid);
+                CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 2));
+                if (WEXITSTATUS(status) == 0)
+                        made++;
+                else
+                        failed++;
+        }
+        CHECK(made > 0 && failed > 0);
+}
+
 static void tests(void) {
         test_basics();
         test_files();
@@ -307,6 +346,7 @@ static void tests(void) {
         test_refused_volumes();
         test_volumes();
         test_many();
+        test_shortage();
         /* The way for older kernels works on newer ones too. */
         test_runtime->features.overlay_fd_layers = false;
         test_files();
