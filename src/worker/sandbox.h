@@ -8,9 +8,9 @@
 #include "shared/error.h"
 #include "worker/job.h"
 
-/* The address sanitizer itself needs what is taken away here: in its builds the process stays
+/* The sanitizers of addresses and threads themselves need what is taken away here: in their builds the process stays
  * traceable, sees /proc and has no system call filter. */
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANDBOX_WEAK 1
 #else
 #define SANDBOX_WEAK 0
