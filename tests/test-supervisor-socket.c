@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -169,6 +170,46 @@ static void test_many_connections(void) {
         end();
 }
 
+/* The supervisor gets no descriptor more. Return: the limit before. */
+static struct rlimit take_descriptors(void) {
+        struct rlimit before, none;
+        g_autofree char *file = NULL;
+
+        g_assert_cmpint(prlimit(supervisor, RLIMIT_NOFILE, NULL, &before), ==, 0);
+        none = before;
+        for (none.rlim_cur = 0;; none.rlim_cur++) {
+                g_free(file);
+                file = g_strdup_printf("/proc/%d/fd/%u", supervisor, (unsigned)none.rlim_cur);
+                if (readlink(file, &(char){0}, 1) < 0)
+                        break;
+        }
+        g_assert_cmpint(prlimit(supervisor, RLIMIT_NOFILE, &none, NULL), ==, 0);
+        return before;
+}
+
+/* Who comes when it has no descriptor left waits until there is one; it does not go round and round meanwhile. */
+static void test_no_descriptors(void) {
+        static const char request[] = "{\"version\":1,\"serial\":1,\"request\":\"none\"}";
+        g_autofree char *answer = NULL, *complaints = NULL;
+        struct rlimit before;
+        int fd;
+
+        begin();
+        before = take_descriptors();
+        fd = connect_socket();
+        g_assert_true(send_packet(fd, request, strlen(request), 0));
+        WAIT_UNTIL(shell(NULL, NULL, "grep -q 'accept a connection' %s/daemon.log",
+                         sandbox_dir()) == 0);
+        g_usleep(G_USEC_PER_SEC / 2);
+        shell(&complaints, NULL, "grep -c 'accept a connection' %s/daemon.log", sandbox_dir());
+        check_text("complaints", complaints, "1\n");
+        g_assert_cmpint(prlimit(supervisor, RLIMIT_NOFILE, &before, NULL), ==, 0);
+        answer = receive(fd);
+        check_text("the answer to who waited", answer, "*\"error\"*");
+        close(fd);
+        end();
+}
+
 /* In a child. Return: 0 when nothing was answered, 1 when something was, 2 when it could not connect. */
 static int talk_as_nobody(void) {
         static const char hello[] = "{\"version\":1,\"serial\":1,\"request\":\"hello\"}";
@@ -221,6 +262,7 @@ int main(int argc, char *argv[]) {
         harness_add("/supervisor-socket/wrong-requests", test_wrong_requests);
         harness_add("/supervisor-socket/rubbish", test_rubbish);
         harness_add("/supervisor-socket/many-connections", test_many_connections);
+        harness_add("/supervisor-socket/no-descriptors", test_no_descriptors);
         harness_add("/supervisor-socket/not-root", test_not_root);
         return harness_run();
 }

@@ -13,6 +13,9 @@
 
 #define CONNECTIONS_MAX 16
 
+/* How long nobody is let in after it was not possible. */
+#define ACCEPT_AGAIN_MSEC 100
+
 /* Packets that one connection may hand in before the others get their turn. */
 #define BURST 16
 
@@ -30,6 +33,8 @@ struct Server {
         EventLoop *loop;
         int fd;
         EventSource source;
+        EventTimer accept_again;
+        bool cannot_accept; /* said already */
         Connection *connections;
         size_t n_connections;
         uint64_t next_number;
@@ -264,15 +269,32 @@ static int add_connection(Server *server, int fd) {
         return enter_connection(server, fd, ++server->next_number, &connection);
 }
 
+static void on_accept_again(void *data) {
+        Server *server = data;
+
+        event_source_set(&server->source, EPOLLIN);
+}
+
+/* Without descriptors or memory whoever waits stays waiting, of which the event loop would tell again and again. */
+static void accept_later(Server *server, int number) {
+        if (!server->cannot_accept)
+                log_errno(LOG_WARNING, number, "Can't accept a connection, trying again");
+        server->cannot_accept = true;
+        event_source_set(&server->source, 0);
+        event_timer_set(server->loop, &server->accept_again, ACCEPT_AGAIN_MSEC, on_accept_again,
+                        server);
+}
+
 static void on_listen(void *data, uint32_t events) {
         Server *server = data;
         int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), r;
 
         if (fd < 0) {
                 if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
-                        log_errno(LOG_WARNING, errno, "Can't accept a connection");
+                        accept_later(server, errno);
                 return;
         }
+        server->cannot_accept = false;
         r = add_connection(server, fd);
         if (r < 0) {
                 log_errno(LOG_WARNING, r, "Refusing a connection");
@@ -335,6 +357,7 @@ Server *server_free(Server *server) {
                 return NULL;
         while (server->connections)
                 connection_close(server->connections);
+        event_timer_cancel(&server->accept_again);
         event_source_remove(&server->source);
         safe_close(server->fd);
         free(server);
