@@ -158,13 +158,30 @@ void daemon_configure(const char *members) {
         daemon_start();
 }
 
-void change_disk(const char *command) {
+/* Runs a command that mounts or unmounts something below the state directory, while nobody uses it. */
+static void change_disk(const char *command) {
         daemon_kill(SIGTERM);
         /* It is in a mount namespace of its own and would not see what is mounted later. */
         supervisor_kill();
         expect(0, "", "", "%s", command);
         daemon_start();
         WAIT_UNTIL(shell(NULL, NULL, "mydocker info") == 0);
+}
+
+void small_disk_begin(unsigned mebibytes) {
+        g_autofree char *command =
+                g_strdup_printf("truncate -s %uM disk && mkfs.ext4 -q -m 0 -O ^has_journal disk &&"
+                                " mount -o loop disk \"$MYDOCKER_SANDBOX\"/state",
+                                mebibytes);
+
+        change_disk(command);
+}
+
+void small_disk_end(void) {
+        change_disk("umount \"$MYDOCKER_SANDBOX\"/state && rm disk");
+        /* So that the daemon of before and that of after the test are of one kind. */
+        daemon_kill(SIGTERM);
+        daemon_start();
 }
 
 static int shell_v(char **out, char **err, const char *command) {

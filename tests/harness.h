@@ -80,8 +80,10 @@ void daemon_start(void);
 /* Starts it again with more keys in its configuration, members of a JSON object; empty: none. */
 void daemon_configure(const char *members);
 void supervisor_kill(void);
-/* Runs a command that mounts or unmounts something below the state directory, while nobody uses it. */
-void change_disk(const char *command);
+/* The state directory becomes an empty file system of this size, made in a file, until small_disk_end(). The daemon is another
+ * after either. */
+void small_disk_begin(unsigned mebibytes);
+void small_disk_end(void);
 /* A connection of one's own. Return: a descriptor, or -1 when nobody listens. */
 int supervisor_connect(void);
 

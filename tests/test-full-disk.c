@@ -93,8 +93,7 @@ static void test_remove_image(void) {
 /* The trash cannot grow, as on a disk that is full to its last block, so what is to go stays where it is. It goes when there
  * is room, and a daemon that starts meanwhile does so all the same. */
 static void test_trash(void) {
-        change_disk(
-                "truncate -s 50M disk && mkfs.ext4 -q -O ^has_journal disk && mount -o loop disk " STATE);
+        small_disk_begin(50);
         expect(0, NULL, "",
                "mydocker import small.tar busybox && mydocker import small.tar doomed");
         expect(0, "", "", "chattr +i " STATE "/trash");
@@ -116,22 +115,16 @@ static void test_trash(void) {
         expect(0, "", "", "mydocker ps -aq; chattr -i " STATE "/trash");
         WAIT_UNTIL(shell(NULL, NULL, "[ -z \"$(ls " STATE "/containers)\" ]") == 0);
 
-        change_disk("umount " STATE " && rm disk");
-        /* So that the daemon of before and that of after the test are of one kind. */
-        daemon_kill(SIGTERM);
-        daemon_start();
+        small_disk_end();
 }
 
 static void test_full_disk(void) {
-        change_disk("mount -t tmpfs -o mode=0700,size=16m,nr_inodes=4000 full " STATE);
+        small_disk_begin(16);
         expect(0, NULL, "", "mydocker import small.tar busybox");
         test_import();
         test_commit();
         test_remove_image();
-        change_disk("umount " STATE);
-        /* So that the daemon of before and that of after the test are of one kind. */
-        daemon_kill(SIGTERM);
-        daemon_start();
+        small_disk_end();
 }
 
 int main(int argc, char *argv[]) {

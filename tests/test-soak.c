@@ -144,8 +144,7 @@ static void test_soak(void) {
         Soak *s;
 
         g_test_log_set_fatal_handler(is_fatal, NULL);
-        change_disk("truncate -s 200M disk && mkfs.ext4 -q -O ^has_journal disk &&"
-                    " mount -o loop disk \"$MYDOCKER_SANDBOX\"/state");
+        small_disk_begin(200);
         allow_users();
         s = soak_new();
         before = leaks_baseline();
@@ -164,10 +163,7 @@ static void test_soak(void) {
                        rounds, s->n_ops, s->n_answered, s->n_refused, s->n_lost, s->n_faults);
         soak_free(s);
         rule_clear();
-        change_disk("umount \"$MYDOCKER_SANDBOX\"/state && rm disk");
-        /* So that the daemon of before and that of after the test are of one kind. */
-        daemon_kill(SIGTERM);
-        daemon_start();
+        small_disk_end();
 }
 
 int main(int argc, char *argv[]) {

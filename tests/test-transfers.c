@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 /* On a terminal a line says how far it is and how fast; nothing of it stays. */
@@ -170,16 +169,12 @@ static void test_cancel_save(void) {
 
 /* A file system that is too small for what is asked. The daemon gets one for the time of the test. */
 static void test_full_disk(void) {
-        g_autofree char *state = g_build_filename(sandbox_dir(), "state", NULL);
         g_autofree char *image = NULL, *error_name = NULL, *path = NULL, *big = NULL, *again = NULL;
         g_autoptr(GVariant) reply = NULL, results = NULL;
         g_auto(GStrv) before = NULL;
         const char *job;
 
-        daemon_kill(SIGTERM);
-        supervisor_kill();
-        g_assert_cmpint(mount("mydocker-test", state, "tmpfs", 0, "size=12m,mode=0700"), ==, 0);
-        daemon_start();
+        small_disk_begin(16);
         image = image_import("busybox.tar", "busybox", NULL);
         before = leaks_baseline();
 
@@ -208,10 +203,7 @@ static void test_full_disk(void) {
         container_remove(path);
         leaks_check(before);
 
-        daemon_kill(SIGTERM);
-        supervisor_kill();
-        WAIT_UNTIL(umount(state) == 0);
-        daemon_start();
+        small_disk_end();
         bus_check_property(NULL, "ImagesCount", "1");
         expect(0, "", "", "rm big.tar");
 }
