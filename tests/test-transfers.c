@@ -183,6 +183,8 @@ static void test_full_disk(void) {
         big = image_import("big.tar", "big", &error_name);
         CHECK(!big);
         check_text("error", error_name, "org.mydocker.Error.*");
+        /* What there was of it is in the way until it is deleted. */
+        WAIT_UNTIL(shell(NULL, NULL, "[ -z \"$(ls -A %s/state/trash)\" ]", sandbox_dir()) == 0);
         expect(1, "", "Error: *./data*: No space left on device\n", "mydocker import big.tar big");
         leaks_check(before);
 

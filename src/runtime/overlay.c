@@ -78,15 +78,21 @@ static int open_source(int state, int container, const OverlaySpec *spec, Overla
         return MIN(ret->container, 0);
 }
 
-/* Overlay answers some problems with its upper directory by becoming read-only instead of failing. */
-static int check_writable(int fd, Error *e) {
+/* Overlay answers some problems with its upper directory by becoming read-only instead of failing. It starts with making
+ * work/work anew, so that says why, most often that the disk is full. */
+static int check_writable(int fd, int container, Error *e) {
         struct statvfs fs;
+        int number = EROFS;
 
         if (fstatvfs(fd, &fs) < 0)
                 return error_set(e, errno, "overlay", "checking the overlay");
-        if (fs.f_flag & ST_RDONLY)
-                return error_set(e, EROFS, "overlay", "the kernel can't write to the upper layer");
-        return 0;
+        if (!(fs.f_flag & ST_RDONLY))
+                return 0;
+        if (mkdirat(container, "work/work", 0) >= 0)
+                (void)unlinkat(container, "work/work", AT_REMOVEDIR);
+        else if (errno != EEXIST)
+                number = errno;
+        return error_set(e, number, "overlay", "the kernel can't write to the upper layer");
 }
 
 /* `container` is the container's open directory or -EBADF. What *source is given is the caller's, also on failure. */
@@ -112,8 +118,8 @@ static int mount_overlay(int state, int container, bool by_fds, const OverlaySpe
                 else
                         r = fd = overlay_mount_paths(source, staging, e);
         }
-        if (r >= 0 && container >= 0)
-                r = check_writable(fd, e);
+        if (r >= 0 && container >= 0 && !spec->may_be_read_only)
+                r = check_writable(fd, container, e);
         return r < 0 ? r : TAKE_FD(fd);
 }
 

@@ -12,9 +12,10 @@
 typedef struct OverlaySpec {
         const char
                 *container; /* id; its upper/ and work/ are used. NULL: none, a read-only overlay */
-        char *const *layers; /* ids, the lowest first, at least one */
-        int userns;          /* the container's, or -EBADF: ids as they are on disk */
-        uint32_t id_base;    /* host's id of root in `userns` */
+        bool may_be_read_only; /* rather than an error, when the kernel can't write to upper/ */
+        char *const *layers;   /* ids, the lowest first, at least one */
+        int userns;            /* the container's, or -EBADF: ids as they are on disk */
+        uint32_t id_base;      /* host's id of root in `userns` */
 } OverlaySpec;
 
 /* Mounts it. Return: a descriptor of the mount or a negative errno, error stage "overlay". */

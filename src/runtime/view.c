@@ -149,6 +149,7 @@ int container_view(Runtime *runtime, const ContainerSpec *spec, const int *volum
         _cleanup_close_ int root = -EBADF, tree = -EBADF, userns = -EBADF;
         OverlaySpec overlay = {
                 .container = spec->id,
+                .may_be_read_only = true, /* what is on a full disk can be read all the same */
                 .layers = spec->layers,
                 .id_base = spec->host_userns ? 0 : spec->id_base,
         };
