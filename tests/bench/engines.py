@@ -323,16 +323,34 @@ class Floor(Engine):
         call("sh", "-c", f"cat {directory}/lines | cat > {self.work}/{name}; rm {self.work}/{name}")
 
 
-class Tar(Engine):
-    """What work with images comes down to: an archive into files and files into an archive, and that on disk."""
+class Files(Engine):
+    """A program that works on files in a directory of its own, without containers."""
 
-    def __init__(self, work):
-        super().__init__("tar", ["tar"])
-        self.work = f"{work}/tar"
+    def __init__(self, name, work):
+        super().__init__(name, [name])
+        self.work = f"{work}/{name}"
         os.makedirs(self.work)
 
     def exec(self, name, *argv):
         call(*[argument.replace("/work", f"{self.work}/{name}") for argument in argv])
+
+
+class Copy(Files):
+    """What a commit of a running container cannot do without: a copy of the files, and that on disk."""
+
+    def __init__(self, work):
+        super().__init__("cp", work)
+
+    def commit(self, name, image):
+        self.do("-a", f"{self.work}/{name}", f"{self.work}/{image}")
+        call("sync", "--file-system", f"{self.work}/{image}")
+
+
+class Tar(Files):
+    """What work with images comes down to: an archive into files and files into an archive, and that on disk."""
+
+    def __init__(self, work):
+        super().__init__("tar", work)
 
     def commit(self, name, image):
         self.do("-C", f"{self.work}/{name}", "-cf", f"{self.work}/{image}", ".")
@@ -380,6 +398,8 @@ def start(wanted, work, build):
             engines.append(Docker(work))
         if "floor" in wanted:
             engines.append(Floor(work, build, groups))
+        if "cp" in wanted:
+            engines.append(Copy(work))
         if "tar" in wanted:
             engines.append(Tar(work))
     except BaseException:
