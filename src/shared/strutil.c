@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <ctype.h>
 #include <limits.h>
-#include <math.h>
 #include <stdarg.h>
 #include <sys/random.h>
 
@@ -167,7 +166,7 @@ int parse_size(const char *s, uint64_t *ret) {
         value = strtod(number, &end);
         if (*end)
                 return -EINVAL;
-        value = ldexp(value, (int)shift);
+        value *= (double)(UINT64_C(1) << shift);
         if (value >= 0x1p63)
                 return -ERANGE;
         *ret = (uint64_t)value;
