@@ -71,7 +71,7 @@ static void test_commit(void) {
          * that is made impossible in another way. */
         supervisor_kill();
         WAIT_UNTIL(shell(NULL, NULL, "mydocker export c > /dev/null") == 0);
-        expect(0, "", "", "cd " STATE "/containers/*/ && rmdir work/work && chattr +i work");
+        expect(0, "", "", "cd " STATE "/containers/*/ && rm -rf work/work && chattr +i work");
         expect(1, "", "*can't write to the upper layer: Operation not permitted\n",
                "mydocker start c");
         expect(0, "10485760\n", "", "mydocker export c | tar -tvf - data | awk '{ print $3 }'");
