@@ -456,10 +456,12 @@ void container_exited(Container *c, const Event *event) {
         container_cancel_copies(c);
         if (container_end_mount(c, &e) < 0)
                 log_error_object(LOG_WARNING, &e, "Container %s", record->name);
-        /* What goes away at once needs no record any more. */
-        if (c->exit_hooks || !is_to_be_removed(c))
-                r = container_save(c);
+        /* Who waits needs the record not: until it is written the supervisor's says the same, and restart_stopped() has
+         * written that somebody wanted the end. */
         run_exit_hooks(c);
+        /* What goes away at once needs none any more. */
+        if (!c->forgotten && !is_to_be_removed(c))
+                r = container_save(c);
         container_settle(c);
         /* Of no more use once ours says the same. */
         if (r >= 0)
