@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The state directory on a file system that is soon full: what has no room is refused with the reason and leaves
- * nothing, what frees room works all the same. */
+ * nothing, what frees room works all the same. And on one that fails. */
 
 #include "harness.h"
 
@@ -132,6 +132,25 @@ static void test_full_disk(void) {
         small_disk_end();
 }
 
+/* A disk that promises more than it has, as thinly provisioned ones do: what does not fit fails when it is written behind
+ * the writer's back. Only who asks for what has been written is told. */
+static void test_broken(void) {
+        expect(0, "", "",
+               "mkdir thin && mount -t tmpfs -o size=8m thin thin && ln -s thin/disk disk");
+        small_disk_begin(50);
+        expect(0, NULL, "",
+               "mydocker import small.tar busybox && mydocker run -d --name c busybox sleep 1000");
+        expect(0, "", "",
+               "mydocker exec c sh -c 'dd if=/dev/urandom of=/data bs=1M count=10 2>/dev/null'");
+        expect(1, "", "Error: *cannot write to the disk: *\n", "mydocker commit c broken");
+        expect(125, "", "Error: No such image: broken\n", "mydocker run --rm broken true");
+        expect(0, "", "", "mydocker exec c true");
+        expect(0, NULL, "", "mydocker rm -f c");
+        small_disk_end();
+        /* The loop device lets go of it a little later. */
+        WAIT_UNTIL(shell(NULL, NULL, "umount thin && rmdir thin") == 0);
+}
+
 int main(int argc, char *argv[]) {
         harness_init(&argc, &argv);
         daemon_kill(SIGTERM);
@@ -142,5 +161,6 @@ int main(int argc, char *argv[]) {
                "mkdir large; head -c 20000000 /dev/urandom > large/data; tar -C large -cf large.tar .");
         harness_add("/full-disk", test_full_disk);
         harness_add("/full-disk/trash", test_trash);
+        harness_add("/full-disk/broken", test_broken);
         return harness_run();
 }
