@@ -298,7 +298,8 @@ static GVariant *hostile_variant(GUnixFDList *fds, guint depth) {
         if (hostile_chance(40)) {
                 GVariant *nested = g_variant_new_string("deep");
 
-                for (guint i = 0; i < 60; i++)
+                /* More than 64 levels of all kinds would cost the connection. */
+                for (guint i = 4 * depth; i < 56; i++)
                         nested = g_variant_new_variant(nested);
                 return nested;
         }
