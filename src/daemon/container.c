@@ -456,7 +456,7 @@ void container_exited(Container *c, const Event *event) {
         container_cancel_copies(c);
         if (container_end_mount(c, &e) < 0)
                 log_error_object(LOG_WARNING, &e, "Container %s", record->name);
-        /* Who waits needs the record not: until it is written the supervisor's says the same, and restart_stopped() has
+        /* Who waits does not need the record: until it is written the supervisor's says the same, and restart_stopped() has
          * written that somebody wanted the end. */
         run_exit_hooks(c);
         /* What goes away at once needs none any more. */
