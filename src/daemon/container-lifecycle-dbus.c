@@ -152,6 +152,8 @@ static void on_stopped_for_restart(Container *c, Call *stopped) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
+        /* Before the supervisor can write how the next one ended in the same place. */
+        container_note_exit(c);
         /* Put aside it comes again as a call to restart what does not run. */
         r = container_wait_turn(c, call->message, &error);
         if (r > 0)

@@ -422,11 +422,17 @@ static void run_exit_hooks(Container *c) {
         }
 }
 
+void container_note_exit(Container *c) {
+        /* What goes away at once needs no record any more. */
+        if (!c->forgotten && !is_to_be_removed(c) && container_save(c) < 0)
+                return;
+        exit_record_forget(c->manager, c->record->spec->id);
+}
+
 void container_exited(Container *c, const Event *event) {
         Manager *m = c->manager;
         ContainerRecord *record = c->record;
         Error e = ERROR_INIT;
-        int r = 0;
 
         container_ref(c);
         if (container_is_up(c))
@@ -459,12 +465,8 @@ void container_exited(Container *c, const Event *event) {
         /* Who waits does not need the record: until it is written the supervisor's says the same, and restart_stopped() has
          * written that somebody wanted the end. */
         run_exit_hooks(c);
-        /* What goes away at once needs none any more. */
-        if (!c->forgotten && !is_to_be_removed(c))
-                r = container_save(c);
+        if (!c->starting)
+                container_note_exit(c);
         container_settle(c);
-        /* Of no more use once ours says the same. */
-        if (r >= 0)
-                exit_record_forget(m, record->spec->id);
         container_unref(c);
 }

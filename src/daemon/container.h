@@ -147,6 +147,10 @@ int container_running(Container *c, const ContainerRun *run);
 /* The main process has ended. */
 void container_exited(Container *c, const Event *event);
 
+/* Writes how it ended into its record, after which the supervisor's record of it goes. A failure is logged; the supervisor's
+ * then stays. */
+void container_note_exit(Container *c);
+
 /* Details for polkit; `user` is who acts in it, NULL its own one. A record alone may be that of a container
  * that does not exist yet: its id says nothing. Return: 0 or a negative errno; *ret is to be freed. */
 int container_record_details(const ContainerRecord *record, const char *verb, const char *user,
